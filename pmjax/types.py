@@ -1,0 +1,18 @@
+"""Array aliases and the glossary of dimensions used in every shape of the code base.
+
+R runs · B batch rows · N rows of a cohort · T steps or visits · L bases · H W image · C channels ·
+F features · K classes or time bins · D hidden units · A arms · M modalities.
+"""
+
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+Array = jax.Array
+HostArray = np.ndarray[Any, Any]
+
+TaskKind = Literal["classify", "survive"]
+ModalityKind = Literal["table", "sequence", "series", "image"]
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
