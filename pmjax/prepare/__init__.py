@@ -1,0 +1,1 @@
+"""From a cohort to arrays that a model may see: splits, transforms fitted on training rows, index tables."""
