@@ -1,0 +1,115 @@
+"""Leakage: columns that give the label away."""
+
+from math import lgamma
+
+import numpy as np
+import pandas as pd
+
+from pmjax.cohort import Classify, Cohort
+from pmjax.evidence import Finding
+from pmjax.prepare.splits import Splits
+from pmjax.types import HostArray
+
+BLOCKING_AUROC, WARNING_AUROC = 0.995, 0.98
+"""A single column as good as this is more likely a trace of the answer than a biomarker. (The best of Wisconsin's
+30 honest columns reaches 0.976.)"""
+
+_SHOWN = 5
+
+
+def label_copy(cohort: Cohort, splits: Splits) -> list[Finding]:
+    """Find columns that decide the label: a copy or recoding of it, perfect order, or the time itself."""
+    scores = _scores(cohort)
+    return _about(scores.index[scores == 1], "label-copy", "blocking", "decides the label alone")
+
+
+def single_column(cohort: Cohort, splits: Splits) -> list[Finding]:
+    """Find columns that nearly give the label away."""
+    scores = _scores(cohort)
+    strong = scores.index[(scores >= BLOCKING_AUROC) & (scores < 1)]
+    notable = scores.index[(scores >= WARNING_AUROC) & (scores < BLOCKING_AUROC)]
+    return [
+        *_about(strong, "single-column", "blocking", f"alone predicts the label (AUROC ≥ {BLOCKING_AUROC})"),
+        *_about(notable, "single-column", "warning", f"alone predicts the label well (AUROC ≥ {WARNING_AUROC})"),
+    ]
+
+
+def _about(columns: pd.Index, check: str, severity: str, what: str) -> list[Finding]:
+    if columns.empty:
+        return []
+    more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
+    return [Finding(check, severity, f"column {', '.join(map(repr, columns[:_SHOWN]))}{more} {what}")]
+
+
+def _columns(cohort: Cohort) -> pd.DataFrame:
+    """Columns of tables and series that could hold a label, and where they are missing; sequences and images not.
+
+    A series gives the mean and the last of its real steps.
+    """
+    columns: dict[str, HostArray] = {}
+    for name, modality in cohort.modalities.items():
+        if modality.kind == "table":
+            views = {"": modality.values}
+        elif modality.kind == "series":
+            values, last = modality.values, np.full(len(modality.values), modality.values.shape[1] - 1)
+            if modality.mask is not None:
+                values = np.where(modality.mask[..., None], values, np.nan)
+                last = last - np.argmax(modality.mask[:, ::-1], axis=1)
+            seen = (~np.isnan(values)).sum(axis=1)
+            mean = np.where(seen > 0, np.nansum(values, axis=1) / np.maximum(seen, 1), np.nan)
+            views = {" (mean)": mean, " (last step)": values[np.arange(len(values)), last]}
+        else:
+            continue
+        for view, table in views.items():
+            for feature, column in zip(modality.features, table.T, strict=True):
+                columns[f"{name}: {feature}{view}"] = column
+                columns[f"{name}: {feature}{view} is missing"] = np.isnan(column).astype(float)
+    frame = pd.DataFrame(columns, index=range(len(cohort)))
+    return frame.loc[:, frame.nunique() > 1]
+
+
+def _scores(cohort: Cohort) -> pd.Series:
+    """How well each column alone tells the outcome, 0.5 to 1: AUROC of any class against the rest, or of the event."""
+    task, frame = cohort.task, _columns(cohort)
+    ranks = frame.rank().to_numpy()
+    if isinstance(task, Classify):
+        scores = np.max([_separation(ranks, task.label == k) for k in range(len(task.classes))], axis=0)
+        recoded = [_recodes(column, task.label, len(task.classes)) for _, column in frame.items()]
+        return pd.Series(np.where(recoded, 1.0, scores), frame.columns)
+    scores = _separation(ranks, task.event)
+    if task.start is None:  # the stop of an interval goes with its start, which is no secret
+        same = [_concordance(column, task.time) for _, column in frame.items()]
+        scores = np.maximum(scores, same)
+    return pd.Series(scores, frame.columns)
+
+
+def _separation(ranks: HostArray, positive: HostArray) -> HostArray:
+    """(C,) AUROC in its better direction by ranks (Mann-Whitney); 0.5 where so few rows may separate by chance."""
+    seen = ~np.isnan(ranks)
+    n1, n0 = seen[positive].sum(axis=0), seen[~positive].sum(axis=0)
+    # Ranks hold within all seen rows, so the rank sum of the positives gives U directly.
+    u = np.nansum(ranks[positive], axis=0) - n1 * (n1 + 1) / 2
+    auroc = np.where(n1 * n0 > 0, u / np.maximum(n1 * n0, 1), 0.5)
+    log_orders = np.array([lgamma(a + b + 1) - lgamma(a + 1) - lgamma(b + 1) for a, b in zip(n1, n0, strict=True)])
+    by_chance = np.log(2 * max(ranks.shape[1], 1)) - log_orders > np.log(1e-3)
+    return np.where(by_chance, 0.5, np.maximum(auroc, 1 - auroc))
+
+
+def _recodes(column: pd.Series, label: HostArray, classes: int) -> bool:
+    """Whether a column of few values says the class by each of them, in whatever order."""
+    seen = column.notna().to_numpy()
+    values = column[seen]
+    if seen.sum() < 20 or not classes <= values.nunique() <= 2 * classes:
+        return False
+    return bool((pd.Series(label[seen]).groupby(values.to_numpy()).nunique() == 1).all())
+
+
+def _concordance(column: pd.Series, time: HostArray) -> float:
+    """(1 + |Spearman's ρ|) / 2 of column and time, a number on the scale of an AUROC; 0.5 below 10 rows."""
+    seen = column.notna().to_numpy()
+    if seen.sum() < 10 or column.nunique() < 3:
+        return 0.5
+    ranks = pd.DataFrame({"column": column[seen], "time": time[seen]}).rank()
+    if ranks["time"].nunique() < 2:
+        return 0.5
+    return float(np.round((1 + abs(np.corrcoef(ranks.to_numpy().T)[0, 1])) / 2, 12))
