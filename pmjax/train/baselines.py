@@ -1,0 +1,145 @@
+"""Traditional baselines, tuned on the same folds and validation rows as the models.
+
+Each setting is fitted on the training rows to predict the validation rows, by which it is chosen, and again on
+training and validation rows to predict the test rows: the whole of what a user would have had.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from lifelines import CoxPHFitter
+from lifelines.exceptions import ConvergenceError, ConvergenceWarning
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+
+from pmjax.cohort import Classify, Cohort, Modality, Survive, Task
+from pmjax.errors import UserError
+from pmjax.prepare import transforms
+from pmjax.prepare.splits import Splits
+from pmjax.train.heads import risk_columns
+from pmjax.train.model import expand
+from pmjax.train.table import describe_setting, predictions_table
+from pmjax.types import HostArray
+
+Columns = dict[str, HostArray]
+Fit = Callable[..., Columns]
+
+
+def train_baseline(
+    name: str,
+    spec: Mapping[str, Any],
+    cohort: Cohort,
+    splits: Splits,
+    *,
+    indicators: bool,
+    horizons: tuple[float, ...],
+    seed: int,
+    progress: Callable[[], None],
+) -> pd.DataFrame:
+    """Fits every split × setting of the baseline `name`; returns rows of Predictions.
+
+    Raises:
+        UserError: unknown baseline, or one that does not fit the task.
+    """
+    if name not in BASELINES:
+        raise UserError(f"config.baselines: {name!r} is unknown; use {', '.join(BASELINES)}")
+    kind, prepare, fit = BASELINES[name]
+    if not isinstance(cohort.task, kind):
+        raise UserError(f"config.baselines: {name} cannot predict the task {cohort.task.name!r}; drop it")
+    grid = dict(spec)
+    source = grid.pop("input", None)
+    if source not in cohort.modalities:
+        raise UserError(f"config.baselines.{name}.input: {source!r} is not one of {', '.join(cohort.modalities)}")
+    modality = cohort.modalities[source]
+    gaps = transforms.missing_columns(modality) if indicators else ()
+    tables = []
+    for setting in expand(grid):
+        for s in range(len(splits.train)):
+            keys = {
+                "model": name,
+                "setting": describe_setting(setting),
+                "fold": int(splits.fold[s]),
+                "inner": int(splits.inner[s]),
+                "seed": 0,
+            }
+            both = splits.train[s] | splits.validation[s]
+            for part, rows, target in (
+                ("validation", splits.train[s], splits.validation[s]),
+                ("test", both, splits.test[s]),
+            ):
+                x = prepare(modality, rows, gaps)
+                columns = fit(x, cohort.task, rows, horizons=horizons, seed=seed, **setting)
+                tables.append(predictions_table(cohort, columns, np.flatnonzero(target), part, **keys))
+            progress()
+    return pd.concat(tables, ignore_index=True)
+
+
+def flat(modality: Modality, rows: HostArray, indicators: tuple[int, ...]) -> HostArray:
+    """Lays steps and positions side by side, (N, F), and leaves gaps as they are."""
+    return modality.values.reshape(len(modality.values), -1)
+
+
+def scaled(modality: Modality, rows: HostArray, indicators: tuple[int, ...] = ()) -> HostArray:
+    """Imputes and scales by `rows` (N,) bool, then lays steps and positions side by side: (N, F)."""
+    fitted = transforms.fit(modality, rows)
+    values = transforms.apply(fitted, modality.values, modality.mask, indicators=indicators)
+    return values.reshape(len(values), -1).astype(np.float64)
+
+
+def _classes(p: HostArray) -> Columns:
+    return {f"probability_{k}": p[:, k] for k in range(p.shape[1])}
+
+
+def fit_logistic(
+    x: HostArray, task: Classify, rows: HostArray, *, C: float = 1.0, seed: int = 0, horizons: tuple[float, ...] = ()
+) -> Columns:
+    """Logistic regression on scaled values with an L2 penalty of inverse strength C."""
+    model = LogisticRegression(C=C, max_iter=10_000).fit(x[rows], task.label[rows])
+    return _classes(model.predict_proba(x))
+
+
+def fit_boosting(
+    x: HostArray, task: Classify, rows: HostArray, *, seed: int = 0, horizons: tuple[float, ...] = (), **setting: Any
+) -> Columns:
+    """Gradient boosting of histogram trees (scikit-learn); missing values stay missing."""
+    model = HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **setting)
+    return _classes(model.fit(x[rows], task.label[rows]).predict_proba(x))
+
+
+def fit_cox(
+    x: HostArray,
+    task: Survive,
+    rows: HostArray,
+    *,
+    penalizer: float = 0.0,
+    horizons: tuple[float, ...] = (),
+    seed: int = 0,
+) -> Columns:
+    """Cox regression with Efron ties (lifelines) on scaled values, ridge `penalizer`; late entry where rows are
+    intervals. Survival at horizons by Breslow's baseline, as for the models."""
+    # A column that does not vary in these rows carries nothing and would make the information singular.
+    x = x[:, x[rows].std(axis=0) > 1e-8]
+    frame = pd.DataFrame(x[rows], columns=[f"x{i}" for i in range(x.shape[1])])
+    frame["time"], frame["event"] = task.time[rows], task.event[rows]
+    if task.start is not None:
+        frame["start"] = task.start[rows]
+    entry = None if task.start is None else "start"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = CoxPHFitter(penalizer=penalizer).fit(frame, "time", "event", entry_col=entry)
+    except ConvergenceError as error:
+        raise UserError(
+            f"config.baselines.cox: penalizer={penalizer:g} does not converge; leave out values below 0.01 ({error})"
+        ) from error
+    return risk_columns(x @ model.params_.to_numpy(), task, rows, horizons)
+
+
+BASELINES: dict[str, tuple[type[Task], Callable[..., HostArray], Fit]] = {
+    "logistic": (Classify, scaled, fit_logistic),
+    "boosting": (Classify, flat, fit_boosting),
+    "cox": (Survive, scaled, fit_cox),
+}

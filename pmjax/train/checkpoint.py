@@ -1,0 +1,87 @@
+"""Checkpoints by Orbax: the state of a chunk of runs and the data cursor, so that a resumed run is the same run."""
+
+import errno
+import logging
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import jax
+import orbax.checkpoint as ocp
+
+from pmjax.errors import UserError
+from pmjax.train.state import State
+
+
+class Cursor(NamedTuple):
+    """Where the data stand: epochs done and what was logged in them, one dict of lists over runs an epoch."""
+
+    epoch: int
+    history: list[dict[str, list[float]]]
+
+
+class Checkpoints:
+    """The last two checkpoints of one chunk of runs in `folder`; a broken save leaves them as they were."""
+
+    def __init__(self, folder: Path) -> None:
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        self._folder = folder
+        options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
+        self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._manager.close()
+
+    def save(self, state: State, cursor: Cursor) -> None:
+        """Saves after `cursor.epoch` epochs, once for each.
+
+        Raises:
+            UserError: the disk is full or not writable; the last good checkpoint stays.
+        """
+        if self._manager.latest_step() == cursor.epoch:
+            return
+        content = ocp.args.Composite(
+            state=ocp.args.StandardSave(state),
+            cursor=ocp.args.JsonSave({"epoch": cursor.epoch, "history": cursor.history}),
+        )
+        try:
+            self._manager.save(cursor.epoch, args=content, force=True)
+        except (OSError, ValueError) as error:
+            if not is_disk_error(error):
+                raise
+            raise UserError(
+                f"{self._folder}: cannot save a checkpoint ({first_line(error)}); free some space and run the same "
+                "command to go on from the last good one"
+            ) from error
+
+    def restore(self, like: State) -> tuple[State, Cursor] | None:
+        """Returns the last complete checkpoint with the shapes and shardings of `like`, or None."""
+        epoch = self._manager.latest_step()
+        if epoch is None:
+            return None
+        shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        content = ocp.args.Composite(state=ocp.args.StandardRestore(shapes), cursor=ocp.args.JsonRestore())
+        restored: Any = self._manager.restore(epoch, args=content)
+        return restored.state, Cursor(**restored.cursor)
+
+
+def is_disk_error(error: BaseException) -> bool:
+    """Whether the operating system refused to write: full disk, quota, read-only or no permission.
+
+    TensorStore reports it as a ValueError with the system's words.
+    """
+    codes = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO}
+    if isinstance(error, OSError):
+        return error.errno in codes
+    words = ("No space left", "ENOSPC", "Disk quota", "Read-only file system", "Permission denied", "File too large")
+    return any(word in str(error) for word in words)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, shortened."""
+    return str(error).split("\n", 1)[0][:160]

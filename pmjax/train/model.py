@@ -1,0 +1,205 @@
+"""All runs of one model of a study: splits × seeds × settings, chunk by chunk, each chunk kept when it is done."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+
+from pmjax import models
+from pmjax.cohort import Cohort
+from pmjax.errors import UserError
+from pmjax.prepare import transforms
+from pmjax.prepare.splits import Splits
+from pmjax.train import heads, loop, parallel
+from pmjax.train.loop import ChunkResult, Hooks
+from pmjax.train.many import Problem, Program, RunSpec, Schedule
+from pmjax.train.optim import Setting
+from pmjax.train.table import describe_setting, predictions_table
+
+_ON_THE_AXIS = Setting._fields
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the models of a study train; the keys of `config.train`."""
+
+    seeds: int
+    epochs: int
+    batch_size: int
+    patience: int
+    clip: float
+    warmup: float
+    class_weight: bool
+    precision: str
+    parallel: str
+    chunk: int
+    checkpoint_every: int
+
+    def __post_init__(self) -> None:
+        for name in ("seeds", "epochs", "batch_size", "patience", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"config.train.{name}: must be at least 1, got {getattr(self, name)}")
+        if self.clip <= 0 or not 0 <= self.warmup < 1 or self.chunk < 0:
+            raise UserError("config.train: clip must be above 0, warmup in [0, 1), chunk at least 0")
+
+
+class Trained(NamedTuple):
+    """Of one model: rows of Predictions, one line of history a run and epoch (failed_step ≥ 0 marks a failure)."""
+
+    predictions: pd.DataFrame
+    history: pd.DataFrame
+
+
+def expand(grid: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Lists every combination of the values of `grid`, in its order."""
+    values = [v if isinstance(v, tuple | list) else (v,) for v in grid.values()]
+    if not all(values):
+        raise UserError("config.grid: a key has no value to try")
+    return [dict(zip(grid, combination, strict=True)) for combination in itertools.product(*values)]
+
+
+def split_spec(spec: Mapping[str, Any]) -> tuple[str, str, str, dict[str, Any]]:
+    """Returns family, input and head of a model of the config, and the encoder's own keywords."""
+    rest = dict(spec)
+    try:
+        return rest.pop("family"), rest.pop("input"), rest.pop("head"), rest
+    except KeyError as error:
+        raise UserError(f"config.models: a model lacks the key {error.args[0]!r}") from None
+
+
+def train_model(
+    name: str,
+    spec: Mapping[str, Any],
+    cohort: Cohort,
+    splits: Splits,
+    *,
+    grid: Mapping[str, Any],
+    plan: Plan,
+    indicators: bool,
+    horizons: tuple[float, ...],
+    seed: int,
+    workdir: Path,
+    hooks: Hooks,
+) -> Trained:
+    """Trains every run of the model `name`; what earlier calls in `workdir` finished is read, not done again.
+
+    Learning rate and weight decay lie on the runs axis; any other key of `grid` is a keyword of the encoder and
+    makes a program of its own.
+
+    Raises:
+        UserError: the spec does not fit the families or the cohort.
+        StoppedError: a stop was asked for; the state is saved.
+    """
+    parts: list[Trained] = []
+    for number, (keywords, settings) in enumerate(by_architecture(spec, grid)):
+        program = None
+        specs = [
+            RunSpec(split, s, Setting(**{k: setting[k] for k in _ON_THE_AXIS}), describe_setting(setting))
+            for setting in settings
+            for split in range(len(splits.train))
+            for s in range(plan.seeds)
+        ]
+        size = min(plan.chunk or (16 if jax.default_backend() == "cpu" else len(specs)), len(specs))
+        for low in range(0, len(specs), size):
+            label = f"{name}-{number}-{low // size}"
+            done = _read_part(workdir / "parts", label)
+            if done is None:
+                if program is None:
+                    problem = _problem(keywords, cohort, splits, plan, indicators, horizons, seed)
+                    schedule = Schedule(plan.epochs, plan.batch_size, plan.patience, plan.clip, plan.warmup)
+                    program = Program(problem, schedule, parallel.choose(plan.parallel), size)
+                chunk = specs[low : low + size]
+                folder = workdir / "checkpoints" / label
+                result = loop.train_chunk(program, chunk, folder, plan.checkpoint_every, hooks)
+                done = _frames(name, chunk, result, cohort, splits, program.problem.head)
+                _write_part(workdir / "parts", label, done)
+            parts.append(done)
+    return Trained(*(pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True)))
+
+
+def by_architecture(
+    spec: Mapping[str, Any], grid: Mapping[str, Any]
+) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Groups the settings of `grid` by the architecture that they ask for."""
+    for key in _ON_THE_AXIS:
+        if key not in grid:
+            raise UserError(f"config.grid: {key} is missing; give it at least one value")
+    groups: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
+    for setting in expand(grid):
+        own = {k: v for k, v in setting.items() if k not in _ON_THE_AXIS}
+        groups.setdefault(repr(own), ({**spec, **own}, []))[1].append(setting)
+    return list(groups.values())
+
+
+def _problem(
+    spec: Mapping[str, Any],
+    cohort: Cohort,
+    splits: Splits,
+    plan: Plan,
+    indicators: bool,
+    horizons: tuple[float, ...],
+    seed: int,
+) -> Problem:
+    family, source, kind, keywords = split_spec(spec)
+    if source not in cohort.modalities:
+        known = ", ".join(cohort.modalities)
+        raise UserError(f"config.models: cohort {cohort.name!r} has no input {source!r}; it has {known}")
+    modality = cohort.modalities[source]
+    bins = {"bins": keywords.pop("bins")} if "bins" in keywords else {}
+    head = heads.build_head(kind, cohort.task, splits.train, class_weight=plan.class_weight, horizons=horizons, **bins)
+    return Problem(
+        model=models.build(family, head.outputs, precision=plan.precision, **keywords),
+        head=head,
+        values=modality.values,
+        mask=modality.mask,
+        fitted=transforms.fit_folds(modality, splits.train),
+        indicators=transforms.missing_columns(modality) if indicators else (),
+        train=splits.train,
+        validation=splits.validation,
+        seed=seed,
+    )
+
+
+def _frames(
+    name: str,
+    specs: list[RunSpec],
+    result: ChunkResult,
+    cohort: Cohort,
+    splits: Splits,
+    head: heads.Head,
+) -> Trained:
+    tables, lines = [], []
+    for r, spec in enumerate(specs):
+        fold, inner = int(splits.fold[spec.split]), int(splits.inner[spec.split])
+        keys = {"model": name, "setting": spec.name, "fold": fold, "inner": inner, "seed": spec.seed}
+        if result.failed_step[r] < 0:
+            columns = head.columns(result.outputs[r], spec.split)
+            for part in ("validation", "test"):
+                rows = np.flatnonzero(getattr(splits, part)[spec.split])
+                tables.append(predictions_table(cohort, columns, rows, part, **keys))
+        for epoch, metrics in enumerate(result.history, start=1):
+            if metrics["active"][r]:
+                logged = {k: float(v[r]) for k, v in metrics.items() if k != "active"}
+                lines.append({**keys, "epoch": epoch, **logged, "failed_step": int(result.failed_step[r])})
+    return Trained(pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(), pd.DataFrame(lines))
+
+
+def _write_part(folder: Path, label: str, part: Trained) -> None:
+    if jax.process_index() != 0:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, frame in zip(Trained._fields, part, strict=True):
+        partial = folder / f"{label}.{kind}.partial"
+        frame.to_parquet(partial, index=False)
+        partial.replace(folder / f"{label}.{kind}.parquet")
+
+
+def _read_part(folder: Path, label: str) -> Trained | None:
+    # The history is written last, so where it stands the part is whole.
+    paths = [folder / f"{label}.{kind}.parquet" for kind in Trained._fields]
+    return Trained(*map(pd.read_parquet, paths)) if paths[-1].exists() else None

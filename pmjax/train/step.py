@@ -1,0 +1,136 @@
+"""One epoch of one run as a pure function of arrays: steps, then validation, then early stopping."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from pmjax.train import losses
+from pmjax.train.heads import Loss
+from pmjax.train.optim import Setting
+from pmjax.train.state import State, select
+
+
+class Data(NamedTuple):
+    """The cohort as all runs see it: raw inputs and targets, N rows each."""
+
+    values: Float[Array, "N *S F"]
+    mask: Array | None
+    target: Mapping[str, Array]
+
+
+class Run(NamedTuple):
+    """What makes a run itself; under `vmap` every leaf has a leading axis R."""
+
+    key: Array
+    setting: Setting
+    transform: Mapping[str, Array]
+    head: Mapping[str, Array]
+
+
+class Table(NamedTuple):
+    """Rows of each step and their weight: 1, or 0 where the row only fills the batch."""
+
+    rows: Int[Array, "*R steps B"]
+    weight: Float[Array, "*R steps B"]
+
+
+class Recipe(NamedTuple):
+    """The functions and constants that all runs share.
+
+    Attributes:
+        apply: (params, values, mask, train=…, rngs=…) → outputs (B, K).
+        transform: (fitted, values, mask) → values, imputed and scaled.
+        loss: of the head.
+        optimizer: a run's setting → its transformation.
+        learning_rate: (setting, step) → rate, for the log.
+        patience: epochs without a better validation loss before a run stops.
+    """
+
+    apply: Callable[..., Array]
+    transform: Callable[..., Array]
+    loss: Loss
+    optimizer: Callable[[Setting], optax.GradientTransformation]
+    learning_rate: Callable[[Setting, Array], Array]
+    patience: int
+
+
+Metrics = dict[str, Array]
+
+
+def make_forward(recipe: Recipe) -> Callable[..., Array]:
+    """Makes `(params, run, data, rows, key) → outputs`; a key turns dropout on."""
+
+    def forward(params: Any, run: Run, data: Data, rows: Array, key: Array | None = None) -> Array:
+        mask = None if data.mask is None else data.mask[rows]
+        values = recipe.transform(run.transform, data.values[rows], mask)
+        rngs = None if key is None else {"dropout": key}
+        return recipe.apply(params, values, mask, train=key is not None, rngs=rngs)
+
+    return forward
+
+
+def make_epoch(recipe: Recipe, axis: str | None = None) -> Callable[..., tuple[State, Metrics]]:
+    """Makes `(state, train table, validation table, run, data) → (state, metrics)` for one run.
+
+    With `axis` (the mapped axis of pmap, batches split over it) each device runs the network on its rows; outputs,
+    targets and weights are gathered before the loss, since a Cox loss is not a sum over patients, and gradients
+    averaged after it: the same numbers as on one device.
+    """
+    forward = make_forward(recipe)
+    gather = (lambda x: x) if axis is None else partial(jax.lax.all_gather, axis_name=axis, tiled=True)
+
+    def sum_and_count(params: Any, run: Run, data: Data, table: Table, key: Array | None) -> losses.SumCount:
+        outputs = forward(params, run, data, table.rows, key)
+        target = {k: v[table.rows] for k, v in data.target.items()}
+        outputs, target, weight = jax.tree.map(gather, (outputs, target, table.weight))
+        return recipe.loss(outputs, target, weight, run.head)
+
+    def train_step(state: State, table: Table, run: Run, data: Data) -> tuple[State, tuple[Array, Array]]:
+        key = jax.random.fold_in(run.key, state.step)
+        loss, grads = jax.value_and_grad(lambda p: losses.mean(sum_and_count(p, run, data, table, key)))(state.params)
+        if axis is not None:
+            grads = jax.lax.pmean(grads, axis)
+        updates, opt_state = recipe.optimizer(run.setting).update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        return replace(state, step=state.step + 1, params=params, opt_state=opt_state), (loss, optax.global_norm(grads))
+
+    def validate(params: Any, table: Table, run: Run, data: Data) -> Array:
+        parts = jax.lax.map(lambda t: sum_and_count(params, run, data, t, None), table)
+        return losses.mean((parts[0].sum(), parts[1].sum()))
+
+    def epoch(state: State, train: Table, validation: Table, run: Run, data: Data) -> tuple[State, Metrics]:
+        new, (loss, norm) = jax.lax.scan(lambda s, t: train_step(s, t, run, data), state, train)
+        validation_loss = validate(new.params, validation, run, data)
+        finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+        finite = finite.at[-1].set(finite[-1] & jnp.isfinite(validation_loss))
+        metrics = {
+            "loss": loss.mean(),
+            "validation_loss": validation_loss,
+            "gradient_norm": norm.mean(),
+            "learning_rate": recipe.learning_rate(run.setting, new.step - 1),
+            "active": state.active,
+        }
+        return _keep_best(state, new, finite, validation_loss, recipe.patience, len(loss)), metrics
+
+    return epoch
+
+
+def _keep_best(old: State, new: State, finite: Array, loss: Array, patience: int, steps: int) -> State:
+    """Moves an active run on, remembers its best epoch, and stops it when it fails or no longer gets better."""
+    epoch = new.step // steps
+    better = loss < old.best_loss
+    new = replace(
+        new,
+        best_params=select(better, new.params, old.best_params),
+        best_loss=jnp.where(better, loss, old.best_loss),
+        best_epoch=jnp.where(better, epoch, old.best_epoch),
+    )
+    new = replace(new, active=epoch - new.best_epoch < patience)
+    failed = replace(old, active=jnp.bool_(False), failed_step=old.step + jnp.argmin(finite))
+    return select(old.active, select(finite.all(), new, failed), old)
