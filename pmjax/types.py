@@ -7,10 +7,11 @@ F features · K classes or time bins · D hidden units · A arms · M modalities
 from typing import Any, Literal
 
 import jax
-import numpy as np
+from numpy.typing import NDArray
 
 Array = jax.Array
-HostArray = np.ndarray[Any, Any]
+HostArray = NDArray[Any]  # beartype refuses the same written as np.ndarray[Any, Any]
+AnyArray = Array | HostArray
 
 TaskKind = Literal["classify", "survive"]
 ModalityKind = Literal["table", "sequence", "series", "image"]

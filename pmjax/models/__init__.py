@@ -16,7 +16,7 @@ from pmjax.models.heads import Predictor
 from pmjax.models.hybrid import Hybrid
 from pmjax.models.rnn import RNN
 
-FAMILIES = {"cnn": CNN, "rnn": RNN, "dnn": DNN, "hybrid": Hybrid}
+FAMILIES: dict[str, Any] = {"cnn": CNN, "rnn": RNN, "dnn": DNN, "hybrid": Hybrid}
 _PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 

@@ -5,4 +5,4 @@ from pmjax.train.loop import Hooks, StoppedError
 from pmjax.train.model import Plan, Trained, expand, train_model
 from pmjax.train.monitor import Monitor
 
-__all__ = ["Hooks", "StoppedError", "Monitor", "Plan", "Trained", "expand", "train_baseline", "train_model"]
+__all__ = ["Hooks", "Monitor", "Plan", "StoppedError", "Trained", "expand", "train_baseline", "train_model"]

@@ -58,7 +58,7 @@ def train_baseline(
     tables = []
     for setting in expand(grid):
         for s in range(len(splits.train)):
-            keys = {
+            keys: dict[str, Any] = {
                 "model": name,
                 "setting": describe_setting(setting),
                 "fold": int(splits.fold[s]),

@@ -7,6 +7,7 @@ split; arrays that depend on the split have a leading axis S.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +19,7 @@ from pmjax.train import losses
 from pmjax.types import HostArray
 
 Loss = Callable[
-    [Float[Array, "B K"], Mapping[str, Array], Float[Array, " B"], Mapping[str, Array]],
+    [Float[Array, "B K"], Mapping[str, Any], Any, Mapping[str, Any]],
     losses.SumCount,
 ]
 

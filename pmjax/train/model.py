@@ -176,11 +176,11 @@ def _frames(
     tables, lines = [], []
     for r, spec in enumerate(specs):
         fold, inner = int(splits.fold[spec.split]), int(splits.inner[spec.split])
-        keys = {"model": name, "setting": spec.name, "fold": fold, "inner": inner, "seed": spec.seed}
+        keys: dict[str, Any] = {"model": name, "setting": spec.name, "fold": fold, "inner": inner, "seed": spec.seed}
         if result.failed_step[r] < 0:
             columns = head.columns(result.outputs[r], spec.split)
-            for part in ("validation", "test"):
-                rows = np.flatnonzero(getattr(splits, part)[spec.split])
+            for part, of_split in (("validation", splits.validation), ("test", splits.test)):
+                rows = np.flatnonzero(of_split[spec.split])
                 tables.append(predictions_table(cohort, columns, rows, part, **keys))
         for epoch, metrics in enumerate(result.history, start=1):
             if metrics["active"][r]:

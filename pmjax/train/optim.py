@@ -3,17 +3,19 @@
 from typing import NamedTuple
 
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Float
+
+from pmjax.types import AnyArray
 
 
 class Setting(NamedTuple):
     """What may differ between runs of one program: scalars, or (R,) arrays on the runs axis."""
 
-    learning_rate: Float[Array, "*R"] | float
-    weight_decay: Float[Array, "*R"] | float
+    learning_rate: Float[AnyArray, "*R"] | float
+    weight_decay: Float[AnyArray, "*R"] | float
 
 
-def schedule(learning_rate: Float[Array, ""] | float, steps: int, warmup: float) -> optax.Schedule:
+def schedule(learning_rate: Float[AnyArray, ""] | float, steps: int, warmup: float) -> optax.Schedule:
     """Rises linearly to `learning_rate` over the share `warmup` of `steps`, then falls to 0 by a half cosine."""
     # Optax compares the peak with zero in Python, which a traced rate does not allow: the shape peaks at 1.
     shape = optax.warmup_cosine_decay_schedule(0.0, 1.0, max(1, round(warmup * steps)), max(2, steps))

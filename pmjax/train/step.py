@@ -8,20 +8,21 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from pmjax.train import losses
 from pmjax.train.heads import Loss
 from pmjax.train.optim import Setting
 from pmjax.train.state import State, select
+from pmjax.types import AnyArray
 
 
 class Data(NamedTuple):
     """The cohort as all runs see it: raw inputs and targets, N rows each."""
 
-    values: Float[Array, "N *S F"]
-    mask: Array | None
-    target: Mapping[str, Array]
+    values: Float[AnyArray, "N *S F"]
+    mask: Bool[AnyArray, "N T"] | None
+    target: Mapping[str, AnyArray]
 
 
 class Run(NamedTuple):
@@ -29,15 +30,15 @@ class Run(NamedTuple):
 
     key: Array
     setting: Setting
-    transform: Mapping[str, Array]
-    head: Mapping[str, Array]
+    transform: Mapping[str, AnyArray]
+    head: Mapping[str, AnyArray]
 
 
 class Table(NamedTuple):
     """Rows of each step and their weight: 1, or 0 where the row only fills the batch."""
 
-    rows: Int[Array, "*R steps B"]
-    weight: Float[Array, "*R steps B"]
+    rows: Int[AnyArray, "*R steps B"]
+    weight: Float[AnyArray, "*R steps B"]
 
 
 class Recipe(NamedTuple):
@@ -52,7 +53,7 @@ class Recipe(NamedTuple):
         patience: epochs without a better validation loss before a run stops.
     """
 
-    apply: Callable[..., Array]
+    apply: Callable[..., Any]
     transform: Callable[..., Array]
     loss: Loss
     optimizer: Callable[[Setting], optax.GradientTransformation]
@@ -87,7 +88,7 @@ def make_epoch(recipe: Recipe, axis: str | None = None) -> Callable[..., tuple[S
 
     def sum_and_count(params: Any, run: Run, data: Data, table: Table, key: Array | None) -> losses.SumCount:
         outputs = forward(params, run, data, table.rows, key)
-        target = {k: v[table.rows] for k, v in data.target.items()}
+        target: Mapping[str, Any] = {k: v[table.rows] for k, v in data.target.items()}
         outputs, target, weight = jax.tree.map(gather, (outputs, target, table.weight))
         return recipe.loss(outputs, target, weight, run.head)
 

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from pmjax.cohort import Classify, Cohort
-from pmjax.types import HostArray, Part
+from pmjax.types import HostArray
 
 
 def predictions_table(
     cohort: Cohort,
     columns: Mapping[str, HostArray],
     rows: HostArray,
-    part: Part,
+    part: str,
     *,
     model: str,
     setting: str,

@@ -1,0 +1,140 @@
+"""Run a study: python -m pmjax.launch [flags]
+
+  --config=FILE        a config (default: quickstart); a bare name such as case_hiv_trial is looked up in configs/
+  --config.KEY=VALUE   override a value of the config, e.g. --config.scale=smoke --config.train.seeds=5
+  --workdir=DIR        where the study goes (default: runs/<study>); a stopped one goes on from there
+  --quiet              no progress bars
+  --debug              print a traceback when something fails
+  --help               this text
+
+The study ends with DIR/report.html and DIR/results.json. Exit codes: 0 done, 2 an error that one line explains,
+3 the audit found a leak, 130 or 143 stopped by a signal with the state saved (run the same command to go on).
+Environment: PMJAX_DATA (folder of public data), PMJAX_CACHE (compiled programs), JAX_PLATFORMS (cpu, cuda, tpu);
+several processes: see launch/. Research use only.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parses the flags, runs the study and says where the report lies; returns the exit code."""
+    if {"--help", "-h", "-help"} & set(arguments):
+        print(__doc__, end="")  # noqa: T201
+        return 0
+    debug = "--debug" in arguments
+    from pmjax.errors import UserError
+
+    try:
+        return _launch(arguments)
+    except UserError as error:
+        code, message = error.exit_code, str(error)
+    except OSError as error:
+        # A full or read-only disk anywhere; what was saved before stays whole.
+        code, message = 2, f"{error.filename or 'writing'}: {error.strerror or error}"
+    if debug:
+        traceback.print_exc()
+    print(f"pmjax: error: {message}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def _launch(arguments: Sequence[str]) -> int:
+    config, workdir, quiet = parse(arguments)
+    _set_up_jax()
+    from pmjax import study
+    from pmjax.progress import Stages
+    from pmjax.train import StoppedError
+
+    stop = _signals()
+    try:
+        with Stages(quiet) as stages:
+            page = study.run(config, workdir, stages=stages, stop=lambda: bool(stop()))
+    except StoppedError:
+        print(f"pmjax: stopped; the state is saved in {workdir}, run the same command to go on", file=sys.stderr)  # noqa: T201
+        return 128 + stop()
+    if page is not None:
+        print(f"pmjax: report: {page}")  # noqa: T201
+    return 0
+
+
+def parse(arguments: Sequence[str]) -> tuple[dict[str, Any], Path, bool]:
+    """Returns the config, the workdir and whether to be quiet.
+
+    Raises:
+        UserError: an unknown flag, config file or key, or a value of the wrong type.
+    """
+    from absl import flags
+    from ml_collections import config_flags
+
+    from pmjax.errors import UserError
+
+    values = flags.FlagValues()
+    named = [a.split("=", 1)[1] for a in arguments if a.startswith("--config=")]
+    path = find_config(named[-1] if named else "quickstart")
+    rest = [a for a in arguments if not a.startswith("--config=")]
+    config_flags.DEFINE_config_file("config", str(path), flag_values=values)
+    flags.DEFINE_string("workdir", None, "", flag_values=values)
+    flags.DEFINE_bool("quiet", False, "", flag_values=values)
+    flags.DEFINE_bool("debug", False, "", flag_values=values)
+    try:
+        extra = values(["pmjax", *rest])[1:]
+        config = values.config.to_dict()
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, SyntaxError, ImportError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())}; see --help") from error
+    if extra:
+        raise UserError(f"argument {extra[0]!r} is not a flag; see --help")
+    if not isinstance(config.get("study"), str) or not config["study"]:
+        raise UserError(f"{path}: config.study is missing; give the study a name")
+    return config, Path(values.workdir or Path("runs") / config["study"]), values.quiet
+
+
+def find_config(name: str) -> Path:
+    """Returns the file of a config: a path, or the name of one that ships with pmjax."""
+    from pmjax.errors import UserError
+
+    here = Path(__file__).parent
+    folders = [folder for folder in (here / "configs", here.parent / "configs") if folder.is_dir()]
+    for path in (Path(name), *(folder / f"{name}.py" for folder in folders)):
+        if path.is_file():
+            return path
+    shipped = sorted(p.stem for folder in folders for p in folder.glob("*.py"))
+    raise UserError(f"--config: there is no file {name!r}; shipped configs: {', '.join(shipped)}")
+
+
+def _set_up_jax() -> None:
+    """Joins the other processes where there are any, and turns the compilation cache on."""
+    import jax
+
+    from pmjax.cache import enable_compilation_cache
+
+    if coordinator := os.environ.get("PMJAX_COORDINATOR"):
+        jax.config.update("jax_cpu_collectives_implementation", "gloo")
+        jax.distributed.initialize(coordinator, int(os.environ["PMJAX_PROCESSES"]), int(os.environ["PMJAX_PROCESS_ID"]))
+    elif os.environ.get("PMJAX_DISTRIBUTED") == "auto":
+        jax.distributed.initialize()
+    enable_compilation_cache()
+
+
+def _signals() -> Callable[[], int]:
+    """Notes TERM and INT instead of dying of them; returns what says which came, 0 while none has."""
+    came: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        # A second one means it.
+        if came:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        came.append(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, note)
+    return lambda: came[0] if came else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,225 @@
+"""A study, from config to report: the way of the data, readable on one screen."""
+
+import resource
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jax
+import pandas as pd
+
+from pmjax import audit, data, environment, evaluate, predictions, report, train
+from pmjax import workdir as directory
+from pmjax.cohort import Cohort
+from pmjax.data.summary import summarise
+from pmjax.errors import UserError
+from pmjax.evidence import Finding, config_sha256, save_results
+from pmjax.prepare.splits import Splits, make_splits
+from pmjax.progress import Stages
+
+Config = Mapping[str, Any]
+
+
+def run(config: Config, workdir: Path, *, stages: Stages, stop: Callable[[], bool]) -> Path | None:
+    """Runs the study `config` in `workdir` and returns the report; None in every process but the first.
+
+    Raises:
+        UserError: the config, the data or the workdir is at fault; a run that failed is named after the report of
+            the others is written.
+        AuditError: a blocking finding stopped the study.
+        StoppedError: `stop()` said so; the same call goes on from there.
+    """
+    config = directory.plain(at_scale(config))
+    check_keys(config)
+    first = jax.process_index() == 0
+    with directory.claim(workdir, config) if first else nullcontext():
+        if first and directory.is_finished(workdir):
+            raise UserError(f"{workdir} holds a finished study; see {workdir / directory.REPORT}, or choose --workdir")
+        with stages.stage("cohort and audit"):
+            cohort = data.load(**config["cohort"])
+            splits = make_splits(cohort, **config["splits"], seed=config["seed"])
+            findings = audit.inspect(cohort, splits, allow=tuple(config["audit"]["allow"]))
+            if first:
+                describe(cohort, findings, workdir)
+            audit.stop_if_blocked(findings)
+        table, history = train_all(config, cohort, splits, workdir, stages, stop)
+        if not first:
+            return None
+        failures = failed_runs(history)
+        with stages.stage("evidence"):
+            table = only_whole_settings(table, history)
+            predictions.save(table, workdir / "predictions.parquet")
+            history.to_parquet(workdir / "history.parquet", index=False)
+            patients = pd.read_parquet(workdir / "patients.parquet")
+            evidence = evaluate.evaluate(
+                table, patients, baselines=tuple(config["baselines"]), seed=config["seed"], **evaluation(config)
+            )
+            log_results(table, config, workdir)
+        with stages.stage("report"):
+            findings = [*findings, *failures]
+            directory.write_json(workdir / "findings.json", [asdict(f) for f in findings])
+            save_results(workdir / directory.RESULTS, config["study"], config_sha256(config), findings, evidence)
+            page = report.build(workdir)
+        directory.write_json(workdir / "timing.json", timing(stages))
+    if failures:
+        raise UserError(f"{failures[0].message} ({len(failures)} in all); the report of the others: {page}")
+    return page
+
+
+def at_scale(config: Config) -> Config:
+    """Shrinks a config to seconds where `scale` is smoke: two folds, one seed and setting, three epochs."""
+    if config["scale"] not in ("full", "smoke"):
+        raise UserError(f"config.scale: {config['scale']!r} is unknown; use full or smoke")
+    if config["scale"] == "full":
+        return config
+
+    def first(grid: Config) -> Config:
+        return {k: v[:1] if isinstance(v, tuple | list) else v for k, v in grid.items()}
+
+    return {
+        **config,
+        "splits": {**config["splits"], "folds": 2, "repeats": 1, "inner": min(2, config["splits"]["inner"])},
+        "train": {**config["train"], "seeds": 1, "epochs": 3},
+        "grid": first(config["grid"]),
+        "baselines": {name: first(grid) for name, grid in config["baselines"].items()},
+        "evaluate": {**config["evaluate"], "resamples": 200},
+    }
+
+
+def check_keys(config: Config) -> None:
+    """Raises where a section of the config is missing or unknown."""
+    wanted = {"study", "scale", "seed", "cohort", "splits", "prepare", "models", "train", "grid", "baselines"}
+    wanted |= {"evaluate", "audit"}
+    for key in sorted(wanted ^ set(config)):
+        raise UserError(f"config.{key}: {'is missing' if key in wanted else 'is unknown'}; see configs/quickstart.py")
+    if not config["models"] and not config["baselines"]:
+        raise UserError("config.models: neither a model nor a baseline is named; there is nothing to do")
+
+
+def evaluation(config: Config) -> dict[str, Any]:
+    """The keywords of `evaluate.evaluate` that a config sets."""
+    e = config["evaluate"]
+    return {**e, "horizons": tuple(e["horizons"]), "groups": tuple(e["groups"])}
+
+
+def describe(cohort: Cohort, findings: list[Finding], workdir: Path) -> None:
+    """Writes what is known before training: cohort, patients, inputs, environment, findings."""
+    directory.write_json(workdir / "cohort.json", summarise(cohort))
+    directory.write_json(workdir / "data.json", dict(cohort.source.files))
+    directory.write_json(workdir / "environment.json", environment.describe())
+    directory.write_json(workdir / "findings.json", [asdict(f) for f in findings])
+    patients = {
+        "row": range(len(cohort)),
+        "patient": cohort.patient,
+        "site": "" if cohort.site is None else cohort.site,
+        "arm": "" if cohort.arm is None else cohort.arm,
+    }
+    frame = pd.DataFrame(patients)
+    if cohort.groups is not None:
+        frame = frame.join(cohort.groups)
+    frame.to_parquet(workdir / "patients.parquet", index=False)
+
+
+def train_all(
+    config: Config, cohort: Cohort, splits: Splits, workdir: Path, stages: Stages, stop: Callable[[], bool]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Trains every model and baseline; returns Predictions and history."""
+    settings = dict(config["train"])
+    profile = settings.pop("profile")
+    plan = train.Plan(**settings)
+    common = {
+        "indicators": config["prepare"]["indicators"],
+        "horizons": tuple(config["evaluate"]["horizons"]),
+        "seed": config["seed"],
+    }
+    tables, histories = [], []
+    with ExitStack() as stack:
+        monitor = stack.enter_context(train.Monitor(workdir / "tensorboard"))
+        if profile:
+            stack.enter_context(jax.profiler.trace(str(workdir / "profile")))
+        for name, spec in config["models"].items():
+            runs = len(splits.train) * plan.seeds * len(train.expand(config["grid"]))
+            with stages.stage(name, runs * plan.epochs):
+                hooks = train.Hooks(stop, make_log(name, splits, stages, monitor))
+                trained = train.train_model(
+                    name, spec, cohort, splits, grid=config["grid"], plan=plan, workdir=workdir, hooks=hooks, **common
+                )
+                monitor.close()
+            tables.append(trained.predictions)
+            histories.append(trained.history)
+    if jax.process_index() == 0:
+        for name, spec in config["baselines"].items():
+            grid = {k: v for k, v in spec.items() if k != "input"}
+            with stages.stage(name, len(train.expand(grid)) * len(splits.train)):
+                tables.append(train.train_baseline(name, spec, cohort, splits, progress=stages.advance, **common))
+    history = pd.concat(histories, ignore_index=True) if histories else pd.DataFrame()
+    return pd.concat(tables, ignore_index=True), history
+
+
+def make_log(name: str, splits: Splits, stages: Stages, monitor: train.Monitor) -> Callable[..., None]:
+    """Makes what the loop calls with each epoch's metrics: the bar moves, TensorBoard's files grow."""
+
+    def log(specs: list[Any], epoch: int, metrics: Mapping[str, Any]) -> None:
+        stages.advance(len(specs))
+        if jax.process_index() == 0:
+            runs = [
+                f"{name}/{s.name.replace(' ', '_')}/fold{splits.fold[s.split]}.{splits.inner[s.split]}/seed{s.seed}"
+                for s in specs
+            ]
+            monitor.epoch(runs, epoch, metrics)
+
+    return log
+
+
+def failed_runs(history: pd.DataFrame) -> list[Finding]:
+    """One finding for each run whose loss was not finite: which, and at which step."""
+    if history.empty:
+        return []
+    failed = history[history["failed_step"] >= 0].drop_duplicates(["model", "setting", "fold", "inner", "seed"])
+    return [
+        Finding(
+            "non-finite-loss",
+            "warning",
+            f"{r.model}: the loss of the run fold {r.fold}.{r.inner}, seed {r.seed}, {r.setting} was not finite "
+            f"at step {r.failed_step}; its setting is left out, lower the learning rate",
+        )
+        for r in failed.itertuples()
+    ]
+
+
+def only_whole_settings(table: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """Drops the settings of which a run failed: half a setting must neither be chosen nor reported.
+
+    Raises:
+        UserError: nothing is left.
+    """
+    if not history.empty:
+        failed = history[history["failed_step"] >= 0][["model", "setting"]].drop_duplicates()
+        broken = pd.MultiIndex.from_frame(table[["model", "setting"]]).isin(pd.MultiIndex.from_frame(failed))
+        table = table[~broken].reset_index(drop=True)
+    if table.empty:
+        raise UserError(f"every setting failed; {failed_runs(history)[0].message}")
+    return table
+
+
+def log_results(table: pd.DataFrame, config: Config, workdir: Path) -> None:
+    """Adds to TensorBoard what each setting came to (HPARAMS) and the precision-recall curves of the chosen."""
+    choice = evaluate.choose(table)
+    chosen = evaluate.chosen_rows(table, "test", choice)
+    with train.Monitor(workdir / "tensorboard") as monitor:
+        for (model, setting), rows in choice.groupby(["model", "setting"], sort=False):
+            hparams = {"model": model, **dict(pair.split("=", 1) for pair in setting.split())}
+            metrics = {"validation_loss": rows["validation_loss"].mean(), "folds_chosen": float(rows["chosen"].sum())}
+            monitor.setting(f"{model}/{setting.replace(' ', '_')}", hparams, metrics)
+        for model, rows in chosen.groupby("model", sort=False):
+            for column in predictions.probability_columns(rows)[1:]:
+                k = int(column.removeprefix("probability_"))
+                monitor.pr_curve(f"{model}/test/class{k}", (rows["label"] == k).to_numpy(), rows[column].to_numpy())
+
+
+def timing(stages: Stages) -> dict[str, Any]:
+    """Seconds of each stage and the peak resident memory of this process."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"total_s": round(sum(stages.seconds.values()), 3), "stages": stages.seconds, "peak_memory_mib": round(peak)}
