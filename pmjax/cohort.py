@@ -5,7 +5,6 @@ Values are checked once, here, so that no later room meets a bad label, a negati
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -51,7 +50,7 @@ class Modality:
             if not self.mask.any(axis=1).all():
                 raise UserError(f"row {int(np.argmin(self.mask.any(axis=1)))} has no observed step")
 
-    def take(self, rows: HostArray) -> Self:
+    def take(self, rows: HostArray) -> "Modality":
         """Keeps `rows` (indices or bool)."""
         return replace(self, values=self.values[rows], mask=None if self.mask is None else self.mask[rows])
 
@@ -91,7 +90,7 @@ class Classify:
         """(N,) int, what stratified splits keep in proportion: the class."""
         return self.label
 
-    def take(self, rows: HostArray) -> Self:
+    def take(self, rows: HostArray) -> "Classify":
         """Keeps `rows`."""
         return replace(self, label=self.label[rows])
 
@@ -145,7 +144,7 @@ class Survive:
         """(N,) int, what stratified splits keep in proportion: event or censored."""
         return self.event.astype(np.int32)
 
-    def take(self, rows: HostArray) -> Self:
+    def take(self, rows: HostArray) -> "Survive":
         """Keeps `rows`."""
         start = None if self.start is None else self.start[rows]
         return replace(self, time=self.time[rows], event=self.event[rows], start=start)
@@ -216,21 +215,19 @@ class Cohort:
         ids, counts = np.unique(self.patient, return_counts=True)
         if counts.max() == 1:
             return
-        twice = ids[np.argmax(counts)]
+        twice = str(ids[np.argmax(counts)])
         if not isinstance(self.task, Survive) or self.task.start is None:
             raise UserError(f"cohort {self.name!r}: patient {twice!r} appears {counts.max()} times; ids must be unique")
         frame = pd.DataFrame({"patient": self.patient, "start": self.task.start, "stop": self.task.time})
         frame = frame.sort_values(["patient", "start"], kind="stable")
         overlap = (frame.patient == frame.patient.shift()) & (frame.start < frame.stop.shift())
         if overlap.any():
-            raise UserError(
-                f"cohort {self.name!r}: intervals of patient {frame.patient[overlap].iloc[0]!r} overlap"
-            )
+            raise UserError(f"cohort {self.name!r}: intervals of patient {frame.patient[overlap].iloc[0]!r} overlap")
 
     def __len__(self) -> int:
         return len(self.patient)
 
-    def take(self, rows: HostArray) -> Self:
+    def take(self, rows: HostArray) -> "Cohort":
         """Keeps `rows` (indices or bool) of everything."""
         return replace(
             self,

@@ -69,7 +69,7 @@ def assert_disjoint(splits: Splits, patient: HostArray) -> None:
     shared = shared_patients(splits, patient)
     if shared.size:
         raise UserError(
-            f"splits: patient {shared[0]!r} is in two parts of one split; keep all rows of a patient together"
+            f"splits: patient {str(shared[0])!r} is in two parts of one split; keep all rows of a patient together"
         )
 
 
@@ -139,7 +139,7 @@ def _patients(cohort: Cohort) -> tuple[HostArray, HostArray, HostArray]:
     sites = pd.Series("" if cohort.site is None else cohort.site, index=range(len(patient))).groupby(patient)
     if (sites.nunique() > 1).any():
         twice = cohort.patient[patient == int(np.argmax(sites.nunique() > 1))][0]
-        raise UserError(f"cohort {cohort.name!r}: patient {twice!r} was at two sites; give each patient one")
+        raise UserError(f"cohort {cohort.name!r}: patient {str(twice)!r} was at two sites; give each patient one")
     return patient, stratum, sites.first().to_numpy()
 
 
@@ -153,7 +153,7 @@ def _outer(
     if scheme == "site":
         levels = np.unique(site)
         if len(levels) < 2:
-            raise UserError(f"splits.scheme 'site': all patients are at {levels[0]!r}; two sites are needed")
+            raise UserError(f"splits.scheme 'site': all patients are at {str(levels[0])!r}; two sites are needed")
         yield from ((np.flatnonzero(site != s), np.flatnonzero(site == s)) for s in levels)
     else:
         yield from _folds(stratum, names, "splits.folds", folds, seed)
