@@ -79,7 +79,7 @@ def tanh_rnn(
 
     def step(h: Array, x_and_real: tuple[Array, Array]) -> tuple[Array, Array]:
         x, real = x_and_real
-        new = jnp.tanh(x @ w + h @ u + b)
+        new = jnp.tanh(x @ w + h @ u + b[None])
         h = jnp.where(real[:, None], new, h)
         return h, h
 
@@ -102,7 +102,8 @@ class Convolution(nn.Module):
         shape = (*size, inputs.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape).astype(self.dtype)
         bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype)
-        return nn.relu(convolve(inputs.astype(self.dtype), kernel) + bias)
+        outputs = convolve(inputs.astype(self.dtype), kernel)
+        return nn.relu(outputs + jnp.expand_dims(bias, range(outputs.ndim - 1)))
 
 
 class TanhRNN(nn.Module):

@@ -1,0 +1,122 @@
+"""Equations 1 to 3 against NumPy in float64; no look-ahead and no effect of padding, proved by gradient."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pmjax.models import FAMILIES, blocks, build
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng([seed, *shape]).normal(size=shape)
+
+
+def convolve_by_loops(inputs, kernel):
+    """Equation 1 as written: a sum over the window and the channels at every position."""
+    *size, channels, features = kernel.shape
+    pads = [(0, 0), *(((k - 1) // 2, k // 2) for k in size), (0, 0)]
+    padded = np.pad(inputs, pads)
+    out = np.zeros((*inputs.shape[:-1], features))
+    for at in np.ndindex(*inputs.shape[:-1]):
+        window = padded[(at[0], *(slice(a, a + k) for a, k in zip(at[1:], size, strict=True)))]
+        out[at] = np.einsum("kc,kcf->f", window.reshape(-1, channels), kernel.reshape(-1, channels, features))
+    return out
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4])
+@pytest.mark.parametrize("spatial", [(7,), (5, 6)])
+def test_convolve_is_equation_1(spatial, kernel_size):
+    inputs, kernel = normal(2, *spatial, 3), normal(*(kernel_size,) * len(spatial), 3, 4)
+    ours = blocks.convolve(jnp.float32(inputs), jnp.float32(kernel))
+    np.testing.assert_allclose(ours, convolve_by_loops(inputs, kernel), rtol=1e-5, atol=1e-5)
+
+
+def test_convolution_is_relu_of_convolution_plus_bias(key):
+    inputs, module = jnp.float32(normal(2, 9, 3)), blocks.Convolution(4, 3)
+    params = module.init(key, inputs)["params"]
+    params["bias"] = jnp.float32(normal(4))
+    expected = np.maximum(convolve_by_loops(np.float64(inputs), np.float64(params["kernel"])) + normal(4), 0)
+    np.testing.assert_allclose(module.apply({"params": params}, inputs), expected, rtol=1e-5, atol=1e-5)
+
+
+@given(length=st.integers(1, 9), window=st.integers(1, 4))
+def test_max_pool_takes_each_window_once(length, window):
+    inputs = normal(2, length, 3)
+    expected = np.stack([inputs[:, i : i + window].max(axis=1) for i in range(0, length, window)], axis=1)
+    np.testing.assert_allclose(blocks.max_pool(jnp.float32(inputs), window), expected, rtol=1e-6)
+
+
+def test_max_pool_of_an_image():
+    inputs = normal(2, 5, 4, 1)
+    expected = [[inputs[:, i : i + 2, j : j + 2].max(axis=(1, 2)) for j in (0, 2)] for i in (0, 2, 4)]
+    np.testing.assert_allclose(blocks.max_pool(jnp.float32(inputs), 2), np.array(expected).transpose(2, 0, 1, 3), 1e-6)
+
+
+def test_gradient_of_a_pool_sums_to_one_per_window_with_ties():
+    inputs = jnp.array([[1.0, 1, 0, 2, 2, 2, -1, -1]]).reshape(1, 8, 1)
+    grads = jax.grad(lambda x: blocks.max_pool(x, 2).sum())(inputs)
+    np.testing.assert_allclose(grads.reshape(4, 2).sum(axis=1), 1)
+
+
+def test_tanh_rnn_is_equation_2():
+    x, w, u, b = normal(2, 6, 3), normal(3, 4), normal(4, 4), normal(4)
+    h, expected = np.zeros((2, 4)), []
+    for t in range(6):
+        h = np.tanh(x[:, t] @ w + h @ u + b)
+        expected.append(h)
+    outputs, last = blocks.tanh_rnn(jnp.float32(x), None, jnp.float32(w), jnp.float32(u), jnp.float32(b))
+    np.testing.assert_allclose(outputs, np.stack(expected, axis=1), atol=1e-5)
+    np.testing.assert_allclose(last, h, atol=1e-5)
+
+
+def test_tanh_rnn_does_not_look_ahead(key):
+    module = blocks.TanhRNN(4)
+    inputs = jnp.float32(normal(1, 6, 3))
+    params = module.init(key, inputs)
+    jacobian = jax.jacobian(lambda x: module.apply(params, x)[0])(inputs)[0, :, :, 0]
+    influence = np.abs(jacobian).sum(axis=(1, 3))
+    assert (np.triu(influence, 1) == 0).all()
+    assert (influence[np.tril_indices(6)] > 0).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_padding_has_no_effect(family, key):
+    """By gradient: no padded value moves any output. (A DNN flattens, but reads padding as zero.)"""
+    model = build(family, 2)
+    inputs, mask = jnp.float32(normal(3, 7, 4)), jnp.arange(7)[None] < jnp.array([7, 4, 1])[:, None]
+    params = model.init(key, inputs, mask)
+    grads = jax.grad(lambda x: (model.apply(params, x, mask) ** 2).sum())(inputs)
+    assert (grads[~mask] == 0).all()
+    assert (jnp.abs(grads[mask]).sum(axis=-1) > 0).mean() > 0.5
+
+
+@pytest.mark.parametrize("family", ["cnn", "rnn", "hybrid"])
+@pytest.mark.parametrize("pool", [1, 2, 3])
+def test_masked_equals_truncated(family, pool, key):
+    keywords = {} if family == "rnn" else {"pool": pool, "features": (4, 5)}
+    model = build(family, 2, **keywords)
+    inputs = jnp.float32(normal(2, 9, 4))
+    params = model.init(key, inputs)
+    for length in range(1, 10):
+        mask = jnp.broadcast_to(jnp.arange(9) < length, (2, 9))
+        masked = model.apply(params, inputs, mask)
+        np.testing.assert_allclose(masked, model.apply(params, inputs[:, :length]), atol=1e-5)
+
+
+def test_hybrid_is_equation_3(key):
+    """Z = g(RNN(f(Conv(I, K) + b))), each part in NumPy float64."""
+    model = build("hybrid", 3, features=(5,), kernel_size=3, pool=1, hidden=4)
+    inputs = jnp.float32(normal(2, 6, 4))
+    params = jax.tree.map(np.float64, model.init(key, inputs)["params"])
+    conv = params["encoder"]["Convolutions_0"]["Convolution_0"]
+    rnn, head = params["encoder"]["TanhRNN_0"], params["Dense_0"]
+    features = np.maximum(convolve_by_loops(np.float64(inputs), conv["kernel"]) + conv["bias"], 0)
+    h = np.zeros((2, 4))
+    for t in range(6):
+        h = np.tanh(features[:, t] @ rnn["w"] + h @ rnn["u"] + rnn["b"])
+    expected = h @ head["kernel"] + head["bias"]
+    ours = model.apply(jax.tree.map(jnp.float32, {"params": params}), inputs)
+    np.testing.assert_allclose(ours, expected, atol=1e-5)
