@@ -70,13 +70,15 @@ class Classify:
             bad = ~np.isfinite(label)
             if bad.any():
                 raise UserError(f"task {self.name!r}: label of row {int(np.argmax(bad))} is {label[bad][0]}")
-            if (label != np.round(label)).any():
-                raise UserError(f"task {self.name!r}: labels must be whole numbers, found {label[0]}")
+            broken = label[label != np.round(label)]
+            if broken.size:
+                raise UserError(f"task {self.name!r}: labels must be whole numbers, found {broken[0]}")
         elif label.dtype.kind not in "iub":
             raise UserError(f"task {self.name!r}: labels must be integers, found {label.dtype}")
         label = label.astype(np.int32)
-        if label.size and (label.min() < 0 or label.max() >= len(self.classes)):
-            raise UserError(f"task {self.name!r}: label {label.max()} has no name among {self.classes}")
+        nameless = label[(label < 0) | (label >= len(self.classes))]
+        if nameless.size:
+            raise UserError(f"task {self.name!r}: label {nameless[0]} has no name among {self.classes}")
         counts = np.bincount(label, minlength=len(self.classes))
         if (counts > 0).sum() < 2 or len(self.classes) < 2:
             raise UserError(f"task {self.name!r}: only one class is present; nothing can be learnt")

@@ -120,7 +120,7 @@ def test_files_carry_the_hash_of_what_was_read():
 
 
 def test_a_file_that_is_not_shipped_is_an_error_for_people():
-    with pytest.raises(UserError, match="lifelines does not ship datasets/nowhere.csv"):
+    with pytest.raises(UserError, match=r"lifelines does not ship datasets/nowhere\.csv"):
         sha256("lifelines", "datasets", "nowhere.csv")
 
 
