@@ -1,0 +1,87 @@
+"""Labels: how models, metrics and numbers are written, in one place for every table, figure and sentence."""
+
+from pmjax.evidence import Evidence
+
+_MODELS = {
+    "cnn": "CNN",
+    "rnn": "RNN",
+    "dnn": "DNN",
+    "hybrid": "CNN+RNN",
+    "logistic": "Logistic regression",
+    "boosting": "Gradient boosting",
+    "cox": "Cox regression",
+    "kaplan-meier": "Kaplan-Meier",
+}
+_METRICS = {
+    "accuracy": "Accuracy",
+    "precision": "Precision",
+    "recall": "Recall (sensitivity)",
+    "specificity": "Specificity",
+    "f1": "F1",
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "log_loss": "Log-loss",
+    "brier": "Brier score",
+    "calibration_slope": "Calibration slope",
+    "calibration_intercept": "Calibration intercept",
+    "observed_expected": "Observed / expected",
+    "net_benefit": "Net benefit",
+    "harrell_c": "Harrell's C-index",
+    "survival": "Event-free",
+    "logrank_p": "Log-rank p",
+}
+MINUS = "−"
+NONE = "–"
+
+
+def model(name: str) -> str:
+    """Writes a model's name; a difference `a − b` part by part."""
+    return f" {MINUS} ".join(_MODELS.get(part, part) for part in name.split(f" {MINUS} "))
+
+
+def metric(name: str, unit: str = "") -> str:
+    """Writes a metric's name, `net_benefit@0.1` as "Net benefit at 0.1"; `unit` is that of survival horizons."""
+    base, _, at = name.partition("@")
+    difference = base.endswith("_difference")
+    base = base.removesuffix("_difference")
+    text = _METRICS.get(base, base.replace("_", " "))
+    if at:
+        text += f" at {at} {unit}".rstrip()
+    return text + (" difference" if difference else "")
+
+
+def group(name: str) -> str:
+    """Writes `sex=female` as "sex: female"."""
+    return name.replace("=", ": ", 1)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Writes a number with a true minus sign; an absent one as a dash."""
+    if value is None:
+        return NONE
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", MINUS)
+
+
+def bounds(evidence: Evidence) -> str:
+    """Writes the interval alone: "(0.989 to 0.998)", or why there is none."""
+    if evidence.low is None or evidence.high is None:
+        return "(no interval)"
+    return f"({number(evidence.low)} to {number(evidence.high)})"
+
+
+def interval(evidence: Evidence | None) -> str:
+    """Writes an estimate with its interval: "0.994 (0.989 to 0.998)"."""
+    if evidence is None or evidence.estimate is None:
+        return NONE
+    return f"{number(evidence.estimate)} {bounds(evidence)}"
+
+
+def percent(value: float) -> str:
+    """Writes a share as a percentage with one decimal."""
+    return f"{100 * value:.1f} %"
+
+
+def count(value: int) -> str:
+    """Writes a count with thin spaces between thousands."""
+    return f"{value:,}".replace(",", " ")
