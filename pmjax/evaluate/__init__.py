@@ -31,7 +31,8 @@ def evaluate(
     """Judge every model on test rows of its chosen settings.
 
     In order: each model's metrics, net benefit, differences to the baselines, subgroups, and for survival what was
-    observed (Kaplan-Meier, log-rank). The same arguments give the same list.
+    observed (Kaplan-Meier, log-rank). Where rows are intervals, predictions at horizons
+    are not judged. The same arguments give the same list.
 
     Args:
         predictions: as `pmjax.predictions` describes them; one cohort and task.
@@ -49,7 +50,8 @@ def evaluate(
     _check(predictions, baselines, resamples, threshold, horizons)
     judged = build_pool(predictions, resamples, seed)
     found = fairness.levels(judged.truth["row"], patients, groups)
-    metrics = partial(_survival, horizons)
+    # At a horizon a patient needs one prediction made at time 0.
+    metrics = partial(_survival, () if judged.intervals else horizons)
     of_groups = metrics
     if not judged.survival:
         metrics = partial(_classification, threshold, tuple(calibration.METRICS))
@@ -100,8 +102,6 @@ def _classification(
 def _survival(horizons: tuple[float, ...], r: Replicate, weight: np.ndarray) -> dict[str, np.ndarray]:
     truth = r["time"], r["event"]
     values = {"harrell_c": survival.harrell_c(r["start"], *truth, r["risk"], r["fold"], weight)}
-    if (r["start"] > 0).any():  # at a horizon a patient needs one prediction made at time 0
-        return values
     for h in horizons:
         if survival_name(h) in r.columns:
             predicted = r[survival_name(h)]

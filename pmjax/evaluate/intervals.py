@@ -28,7 +28,7 @@ def resamples(patient: Shaped[np.ndarray, " N"], count: int, seed: int) -> UInt1
 
 
 def interval(
-    values: Float[np.ndarray, " S+1"],
+    values: Float[np.ndarray, " S"],
 ) -> tuple[float | None, float | None, float | None, str]:
     """Return estimate, low, high and how they came about.
 

@@ -31,7 +31,11 @@ def per_patient(rows: pd.DataFrame) -> pd.DataFrame:
     """Join the intervals of a patient: first start, last time, event there; other columns from the first row."""
     ordered = rows.sort_values(["patient", "time"], kind="stable")
     ends = {"time": "last", "event": "last"}
-    return ordered.groupby("patient", sort=True).agg({c: ends.get(c, "first") for c in ordered.columns})
+    return (
+        ordered.groupby("patient", sort=True)
+        .agg({c: ends.get(c, "first") for c in ordered.columns})
+        .reset_index(drop=True)
+    )
 
 
 def kaplan_meier(patients: pd.DataFrame) -> Observed:

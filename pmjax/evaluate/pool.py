@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,6 @@ from jaxtyping import Bool, Float, Shaped
 
 from pmjax.errors import UserError
 from pmjax.evaluate.choose import chosen_rows
-from pmjax.evaluate.classification import PerResample
 from pmjax.evaluate.intervals import resamples
 from pmjax.predictions import probability_columns, survival_columns
 
@@ -33,7 +31,7 @@ class Replicate:
     def __getitem__(self, name: str) -> np.ndarray:
         return self.columns[name]
 
-    def take(self, keep: Bool[np.ndarray, " N"]) -> Self:
+    def take(self, keep: Bool[np.ndarray, " N"]) -> "Replicate":
         """Keep the rows at which `keep`, over the pool's rows, is True."""
         inside = keep[self.position]
         columns = {k: v[inside] for k, v in self.columns.items()}
@@ -57,12 +55,17 @@ class Pool:
     task: str
     truth: pd.DataFrame
     replicates: Mapping[str, tuple[Replicate, ...]]
-    counts: Shaped[np.ndarray, "S+1 N"]
+    counts: Shaped[np.ndarray, "S N"]
 
     @property
     def survival(self) -> bool:
         """Whether the task is a time to an event."""
         return "label" not in self.truth.columns
+
+    @property
+    def intervals(self) -> bool:
+        """Whether some row starts after time 0, so that rows are intervals rather than patients."""
+        return self.survival and bool((self.truth["start"] > 0).any())
 
     @property
     def classes(self) -> int:
@@ -91,7 +94,7 @@ class Pool:
 
     def measure(
         self, model: str, metrics: Metrics, keep: Bool[np.ndarray, " N"] | None = None
-    ) -> dict[str, PerResample]:
+    ) -> dict[str, Float[np.ndarray, "S ..."]]:
         """Compute metrics on every resample, averaged over the model's replicates.
 
         Returns:
@@ -145,7 +148,7 @@ def _repeats(test: pd.DataFrame) -> dict[int, int]:
         if here & seen:
             repeat, seen = repeat + 1, set()
         seen |= here
-        repeats[fold] = repeat
+        repeats[int(fold)] = repeat
     return repeats
 
 
