@@ -5,7 +5,7 @@ FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < 
 # A name may exist and yet not run (a pyenv shim), so each is tried.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   "$$p" -c '$(FITS)' 2>/dev/null && { echo "$$p"; break; }; done)
-PIP = $(VENV)/bin/python -m pip --quiet --disable-pip-version-check --no-input
+PIP = $(VENV)/bin/python -m pip -qq --disable-pip-version-check --no-input
 
 .PHONY: study test lint lock
 .DELETE_ON_ERROR:
@@ -31,7 +31,7 @@ lock:
 $(VENV)/locked: requirements.lock
 	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || \
 	  { echo "pmjax needs Python 3.11, 3.12 or 3.13 with venv and pip; name one by PYTHON=..." >&2; exit 1; }
-	@echo "Making $(VENV) for $$("$(PYTHON)" --version), once: about a minute."
+	@echo "Making $(VENV) for $$("$(PYTHON)" --version), once; this takes a minute or two."
 	@"$(PYTHON)" -m venv --clear $(VENV)
 	@$(PIP) install --require-hashes --requirement requirements.lock
 	@touch $@

@@ -7,11 +7,12 @@ F features · K classes or time bins · D hidden units · A arms · M modalities
 from typing import Any, Literal
 
 import jax
+import numpy as np
 from numpy.typing import NDArray
 
 Array = jax.Array
 HostArray = NDArray[Any]  # beartype refuses the same written as np.ndarray[Any, Any]
-AnyArray = Array | HostArray
+AnyArray = Array | np.ndarray  # jaxtyping takes no parametrised class on Python 3.13
 
 TaskKind = Literal["classify", "survive"]
 ModalityKind = Literal["table", "sequence", "series", "image"]

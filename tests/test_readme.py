@@ -21,9 +21,9 @@ def _blocks(language):
 
 def _commands():
     lines = [line for block in _blocks("sh") for line in block.splitlines() if line]
-    return [
-        pytest.param(line, marks=pytest.mark.slow if "launch" in line or "--run " in line else ()) for line in lines
-    ]
+    # A study is slow, and what reads one needs it.
+    slow = [pytest.mark.slow if re.search("launch|--run", line) else () for line in lines]
+    return [pytest.param(line, marks=mark) for line, mark in zip(lines, slow, strict=True)]
 
 
 @pytest.fixture(scope="module")
