@@ -50,16 +50,17 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure: file name without suffix, heading, what it shows in words (the alternative text), and SVG."""
+    """One figure: file name without suffix, heading, alternative text, SVG, and whether it fills a line."""
 
     name: str
     title: str
     alt: str
     svg: str
+    wide: bool = False
 
 
 def draw(
-    name: str, title: str, alt: str, paint: Callable[[Axes], None], size: tuple[float, float] = (4.2, 3.2)
+    name: str, title: str, alt: str, paint: Callable[[Axes], None], size: tuple[float, float] = (3.5, 2.8)
 ) -> Drawing:
     """Calls `paint` on fresh axes of `size` inches and returns the drawing; the same bytes for the same values."""
     with rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
@@ -71,7 +72,7 @@ def draw(
         axes.set_title(title)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return Drawing(name, title, alt, _tidy(stream.getvalue(), name, title, alt))
+    return Drawing(name, title, alt, _tidy(stream.getvalue(), name, title, alt), wide=size[0] > 5)
 
 
 def _tidy(svg: str, name: str, title: str, alt: str) -> str:

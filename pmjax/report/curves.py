@@ -74,10 +74,10 @@ class Curves:
         """Draws Kaplan-Meier by thirds of predicted risk, and calibration at every horizon that was predicted."""
         level = self._thirds(model)
         drawings = [self._observed(self._name("thirds", model), "By thirds of predicted risk", level, _THIRDS)]
-        for horizon in self.run.config["evaluate"]["horizons"]:
+        for horizon in map(float, self.run.config["evaluate"]["horizons"]):
             if (self.pool.truth["start"] > 0).any() or not self._predicts(horizon):
                 continue
-            curve = evaluate.calibration_curve(self.pool, bins=5, horizon=float(horizon))
+            curve = evaluate.calibration_curve(self.pool, bins=5, horizon=horizon)
             bins, at = curve[curve["model"] == model], f"@{horizon:g}"
             name = self._name(f"calibration-{horizon:g}", model)
             title = f"Calibration at {horizon:g} {tables.unit(self.run)}"

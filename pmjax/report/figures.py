@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -70,7 +70,7 @@ def calibration(name: str, title: str, curve: pd.DataFrame, colour: str, said: s
         axes.plot(seen["predicted"], seen["observed"], "-", color=colour, linewidth=1, alpha=0.6)
         axes.plot(seen["predicted"], seen["observed"], "o", color=colour, markersize=4.5)
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="Predicted risk", ylabel="Observed share")
-        axes.text(0.98, 0.05, said, transform=axes.transAxes, ha="right", va="bottom", fontsize=7.5, color=INK)
+        axes.text(0.98, 0.05, said, transform=axes.transAxes, ha="right", va="bottom", fontsize=8, color=INK)
 
     points = "; ".join(
         f"{labels.number(p, 2)} → {labels.number(o, 2)}"
@@ -99,7 +99,7 @@ def decision(name: str, title: str, curve: pd.DataFrame, everyone: pd.DataFrame,
         axes.plot(x, curve["estimate"].to_numpy(float), color=colour, label="by the model")
         top = float(np.nanmax([np.nanmax(high), 0.05]))
         axes.set(xlim=(0, 1), ylim=(-0.25 * top, 1.08 * top), xlabel="Threshold probability", ylabel="Net benefit")
-        axes.legend(loc="lower left", ncols=1)
+        axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.48))
 
     at = curve.iloc[len(curve) // 2]
     alt = (
@@ -148,6 +148,9 @@ def kaplan_meier(name: str, title: str, curves: Mapping[str, Observed], unit: st
     end = max(float(o.curve.index.max()) for o in curves.values())
     ticks = [float(t) for t in MaxNLocator(4).tick_values(0, end) if 0 <= t <= end]
 
+    def below(axes: Axes, text: str, time: float, points: float, **style: Any) -> None:
+        axes.annotate(text, (time, 0), (0, -points), textcoords="offset points", va="top", **style)
+
     def paint(axes: Axes) -> None:
         for i, (level, seen) in enumerate(curves.items()):
             colour, c = COLOURS[i % len(COLOURS)], seen.curve
@@ -155,11 +158,9 @@ def kaplan_meier(name: str, title: str, curves: Mapping[str, Observed], unit: st
             low, high = (c[side].to_numpy(float) for side in ("low", "high"))
             axes.fill_between(time, low, high, step="post", color=colour, alpha=0.15, linewidth=0)
             axes.step(time, c["survival"].to_numpy(float), where="post", color=colour, label=level)
-            y = -0.33 - 0.095 * i
             for t in ticks:
-                axes.text(t, y, f"{_at_risk(seen, t)}", transform=axes.get_xaxis_transform(), color=colour,
-                          ha="center", fontsize=8)  # fmt: skip
-        axes.text(0, -0.25, "At risk", transform=axes.get_xaxis_transform(), fontsize=7.5, color=MUTED)
+                below(axes, f"{_at_risk(seen, t)}", t, 42.0 + 11 * i, ha="center", fontsize=8, color=colour)
+        below(axes, "At risk", 0.0, 31.0, ha="left", fontsize=7.5, color=MUTED)
         axes.set(xlim=(0, end), ylim=(0, 1.02), xlabel=f"Time ({unit})", ylabel="Event-free")
         axes.set_xticks(ticks)
         axes.legend(loc="upper right")
@@ -169,7 +170,7 @@ def kaplan_meier(name: str, title: str, curves: Mapping[str, Observed], unit: st
         f"{'not reached' if o.median[0] is None else format(o.median[0], 'g')}"
         for level, o in curves.items()
     )
-    return draw(name, title, f"Kaplan-Meier curves with 95 % bands. {words}.", paint, (4.6, 3.3 + 0.18 * len(curves)))
+    return draw(name, title, f"Kaplan-Meier curves with 95 % bands. {words}.", paint, (3.5, 2.9 + 0.2 * len(curves)))
 
 
 def _at_risk(seen: Observed, time: float) -> int:

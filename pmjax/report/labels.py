@@ -11,6 +11,7 @@ _MODELS = {
     "boosting": "Gradient boosting",
     "cox": "Cox regression",
     "kaplan-meier": "Kaplan-Meier",
+    "treat-all": "Treat all",
 }
 _METRICS = {
     "accuracy": "Accuracy",
@@ -26,7 +27,7 @@ _METRICS = {
     "calibration_intercept": "Calibration intercept",
     "observed_expected": "Observed / expected",
     "net_benefit": "Net benefit",
-    "harrell_c": "Harrell's C-index",
+    "harrell_c": "Harrell's C",
     "survival": "Event-free",
     "logrank_p": "Log-rank p",
 }
@@ -39,12 +40,19 @@ def model(name: str) -> str:
     return f" {MINUS} ".join(_MODELS.get(part, part) for part in name.split(f" {MINUS} "))
 
 
+def inline(name: str) -> str:
+    """Writes a model's name inside a sentence: "logistic regression", but "CNN" and "Cox regression"."""
+    text = model(name)
+    return text if name == "cox" or text[1:2].isupper() or name not in _MODELS else text[:1].lower() + text[1:]
+
+
 def metric(name: str, unit: str = "") -> str:
     """Writes a metric's name, `net_benefit@0.1` as "Net benefit at 0.1"; `unit` is that of survival horizons."""
-    base, _, at = name.partition("@")
-    difference = base.endswith("_difference")
-    base = base.removesuffix("_difference")
+    difference = name.endswith("_difference")
+    base, _, at = name.removesuffix("_difference").partition("@")
     text = _METRICS.get(base, base.replace("_", " "))
+    if base == "median_survival":
+        return f"Median survival ({unit})"
     if at:
         text += f" at {at} {unit}".rstrip()
     return text + (" difference" if difference else "")
@@ -63,18 +71,26 @@ def number(value: float | None, digits: int = 3) -> str:
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
+def estimate(evidence: Evidence) -> str:
+    """Writes an estimate alone, with the digits of its kind: times none, p-values never as zero."""
+    if evidence.metric == "logrank_p" and evidence.estimate is not None and evidence.estimate < 0.001:
+        return "< 0.001"
+    return number(evidence.estimate, _digits(evidence))
+
+
 def bounds(evidence: Evidence) -> str:
     """Writes the interval alone: "(0.989 to 0.998)", or why there is none."""
     if evidence.low is None or evidence.high is None:
         return "(no interval)"
-    return f"({number(evidence.low)} to {number(evidence.high)})"
+    low, high = (number(side, _digits(evidence)) for side in (evidence.low, evidence.high))
+    return f"({low} to {high})"
 
 
 def interval(evidence: Evidence | None) -> str:
     """Writes an estimate with its interval: "0.994 (0.989 to 0.998)"."""
     if evidence is None or evidence.estimate is None:
         return NONE
-    return f"{number(evidence.estimate)} {bounds(evidence)}"
+    return f"{estimate(evidence)} {bounds(evidence)}"
 
 
 def percent(value: float) -> str:
@@ -85,3 +101,7 @@ def percent(value: float) -> str:
 def count(value: int) -> str:
     """Writes a count with thin spaces between thousands."""
     return f"{value:,}".replace(",", " ")
+
+
+def _digits(evidence: Evidence) -> int:
+    return 0 if evidence.metric == "median_survival" else 3

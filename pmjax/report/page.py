@@ -18,7 +18,7 @@ def render(run: Run, sections: tuple[Section, ...]) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     # matplotlib and ElementTree escaped what these hold; everything else is escaped by the template.
     environment.filters["svg"] = Markup
-    environment.filters["estimate"] = lambda e: labels.number(e.estimate)
+    environment.filters["estimate"] = labels.estimate
     environment.filters["bounds"] = labels.bounds
     environment.tests["evidence"] = lambda cell: isinstance(cell, Evidence)
     template = environment.from_string((files / "template.html").read_text(encoding="utf-8"))

@@ -83,10 +83,12 @@ def _clinical(run: Run, curves: Curves) -> Iterator[Block]:
     yield Gallery((curves.forest(),))
     if run.survival:
         wanted = ["harrell_c", *tables.at_each(run, "brier"), *tables.at_each(run, "observed_expected")]
-        note = "C-index: pairs inside a fold. Brier score: weighted for censoring. Observed / expected at 1 is right."
+        note = (
+            "C-index: pairs inside a fold. Brier score: weighted for censoring. Well calibrated: observed / expected 1."
+        )
     else:
         wanted = list(tables.CLASSIFY)
-        note = "Right are a slope of 1, an intercept of 0 and observed / expected of 1."
+        note = "Well calibrated: slope 1, intercept 0, observed / expected 1."
     yield Sheet(
         tables.metrics(run, "clinical", "Discrimination, calibration and overall error", wanted, run.models, note)
     )

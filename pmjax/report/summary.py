@@ -17,7 +17,10 @@ def sentences(run: Run) -> list[str]:
     ]
     baselines = run.ranked(run.baselines)
     if run.deep and baselines:
-        said += _against(run, *baselines[0])
+        name, estimate = baselines[0]
+        if name != best:
+            said.append(f"The best baseline is {labels.inline(name)}: {labels.interval(estimate)}.")
+        said += _against(run, name)
     return said
 
 
@@ -28,11 +31,10 @@ def _events(run: Run) -> str:
     return f"of class “{classes[1]}”" if len(classes) == 2 else "of the rarest class"
 
 
-def _against(run: Run, baseline: str, estimate: Evidence) -> list[str]:
-    metric = labels.metric(run.headline)
+def _against(run: Run, baseline: str) -> list[str]:
     found = [run.find(f"{d} {labels.MINUS} {baseline}", f"{run.headline}_difference") for d in run.deep]
     pairs = [e for e in found if e is not None and e.low is not None and e.high is not None]
-    name = f"{labels.model(baseline)}, the best baseline ({metric} {labels.interval(estimate)})"
+    name = f"{labels.inline(baseline)}, the best baseline"
     if not pairs:
         return [f"No paired difference with an interval to {name} could be computed."]
     better = [e for e in pairs if (e.low or 0) > 0]

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pmjax.evidence import Evidence
 from pmjax.report import labels, paper
@@ -77,7 +77,8 @@ def differences(run: Run) -> Table:
         "Model minus baseline on the same patients and the same resamples. Above zero favours the model for "
         "AUROC, accuracy and the C-index; below zero favours it for Brier score and log-loss."
     )
-    return metrics(run, "differences", "Models against baselines, paired", order, pairs, note)
+    table = metrics(run, "differences", "Models against baselines, paired", order, pairs, note)
+    return replace(table, columns=("Comparison", *table.columns[1:]))
 
 
 def published() -> Table:

@@ -67,7 +67,7 @@ def settings(name: str, model: str, tried: pd.DataFrame) -> Drawing:
         f"{s}: mean {labels.number(float(t['validation_loss'].mean()))}, chosen in {int(t['chosen'].sum())}"
         for s, t in ((s, tried[tried["setting"] == s]) for s in order)
     )
-    return draw(name, model, f"Validation loss by setting. {words}.", paint, (4.2, 1.1 + 0.34 * len(order)))
+    return draw(name, model, f"Validation loss by setting. {words}.", paint, (3.5, 1.1 + 0.34 * len(order)))
 
 
 def _by_fold(history: pd.DataFrame, column: str) -> pd.DataFrame:
