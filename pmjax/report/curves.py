@@ -72,8 +72,8 @@ class Curves:
 
     def survival(self, model: str) -> list[Drawing]:
         """Draws Kaplan-Meier by thirds of predicted risk, and calibration at every horizon that was predicted."""
-        level = self._thirds(model)
-        drawings = [self._observed(self._name("thirds", model), "By thirds of predicted risk", level, _THIRDS)]
+        patients = self._by_risk(model)
+        drawings = [self._observed(self._name("thirds", model), "By thirds of predicted risk", patients, _THIRDS)]
         for horizon in map(float, self.run.config["evaluate"]["horizons"]):
             if (self.pool.truth["start"] > 0).any() or not self._predicts(horizon):
                 continue
@@ -91,7 +91,8 @@ class Curves:
         patients = self.run.patients.set_index("row").drop(columns="patient")
         for i, column in enumerate(c for c in patients if 1 < patients[c].nunique() <= _LEVELS):
             level = patients[column].reindex(self.pool.truth["row"]).astype(str)
-            yield self._observed(f"survival-{i + 1}", f"By {column}", level.to_numpy(), tuple(sorted(level.unique())))
+            rows = kaplan_meier.per_patient(self.pool.truth.assign(level=level.to_numpy()))
+            yield self._observed(f"survival-{i + 1}", f"By {column}", rows, tuple(sorted(level.unique())))
 
     def learning(self) -> list[Drawing]:
         """Draws learning curves of every deep model at its chosen settings."""
@@ -133,22 +134,20 @@ class Curves:
     def _predicts(self, horizon: float) -> bool:
         return all(survival_name(horizon) in r.columns for rs in self.pool.replicates.values() for r in rs)
 
-    def _thirds(self, model: str) -> np.ndarray:
-        """Sorts the pool's rows into thirds of risk: ranked inside each fold, since risks of folds have no common
-        zero, and averaged over replicates."""
+    def _by_risk(self, model: str) -> pd.DataFrame:
+        """Sorts patients into thirds of their first predicted risk: ranked inside each fold, since risks of folds
+        have no common zero, and averaged over replicates."""
         total, times = np.zeros(len(self.pool.truth)), np.zeros(len(self.pool.truth))
         for r in self.pool.replicates[model]:
-            risk = pd.Series(r["risk"])
-            total[r.position] += risk.groupby(r["fold"]).rank(pct=True).to_numpy()
+            total[r.position] += pd.Series(r["risk"]).groupby(r["fold"]).rank(pct=True).to_numpy()
             times[r.position] += 1
-        judged = times > 0
-        rank = pd.Series(total[judged] / times[judged]).rank(pct=True, method="first")
-        level = np.full(len(judged), "", dtype=object)
-        level[judged] = np.array(_THIRDS)[np.minimum((3 * rank.to_numpy() - 1e-9).astype(int), 2)]
-        return level
+        mean = np.divide(total, times, out=np.full(len(times), np.nan), where=times > 0)
+        patients = kaplan_meier.per_patient(self.pool.truth.assign(level=mean)).dropna(subset="level")
+        place = patients["level"].rank(method="first").to_numpy() - 1
+        return patients.assign(level=np.array(_THIRDS)[(3 * place // len(patients)).astype(int)])
 
-    def _observed(self, name: str, title: str, level: np.ndarray, order: tuple[str, ...]) -> Drawing:
-        patients = kaplan_meier.per_patient(self.pool.truth.assign(level=level))
+    def _observed(self, name: str, title: str, patients: pd.DataFrame, order: tuple[str, ...]) -> Drawing:
+        """Draws one line a level of the column `level`."""
         parts = {k: patients[patients["level"] == k] for k in order}
         curves = {k or "missing": kaplan_meier.kaplan_meier(rows) for k, rows in parts.items() if len(rows)}
         return figures.kaplan_meier(name, title, curves, tables.unit(self.run))

@@ -39,7 +39,7 @@ def forest(
             axes.plot(e.estimate or 0.0, y, "o", color=colour, markersize=5)
             if e.low is not None and e.high is not None:
                 axes.plot([e.low, e.high], [y, y], color=colour, linewidth=2, solid_capstyle="round")
-        axes.set_yticks(range(len(shown)), [label for label, _, _ in shown], color=INK)
+        axes.set_yticks(range(len(shown)), [labels.short(label, 40) for label, _, _ in shown], color=INK)
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
@@ -70,13 +70,15 @@ def calibration(name: str, title: str, curve: pd.DataFrame, colour: str, said: s
         axes.plot(seen["predicted"], seen["observed"], "-", color=colour, linewidth=1, alpha=0.6)
         axes.plot(seen["predicted"], seen["observed"], "o", color=colour, markersize=4.5)
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="Predicted risk", ylabel="Observed share")
-        axes.text(0.98, 0.05, said, transform=axes.transAxes, ha="right", va="bottom", fontsize=8, color=INK)
+        below(axes, said, 0.0, 31.0, ha="left", fontsize=8, color=MUTED)
 
     points = "; ".join(
         f"{labels.number(p, 2)} → {labels.number(o, 2)}"
         for p, o in zip(seen["predicted"], seen["observed"], strict=True)
     )
-    return draw(name, title, f"Calibration plot, predicted → observed: {points}. {said}".replace("\n", ", "), paint)
+    return draw(
+        name, title, f"Calibration plot, predicted → observed: {points}. {said}".replace("\n", ", "), paint, (3.5, 3.2)
+    )
 
 
 def decision(name: str, title: str, curve: pd.DataFrame, everyone: pd.DataFrame, colour: str) -> Drawing:
@@ -98,8 +100,8 @@ def decision(name: str, title: str, curve: pd.DataFrame, everyone: pd.DataFrame,
         axes.axhline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="treat none")
         axes.plot(x, curve["estimate"].to_numpy(float), color=colour, label="by the model")
         top = float(np.nanmax([np.nanmax(high), 0.05]))
-        axes.set(xlim=(0, 1), ylim=(-0.25 * top, 1.08 * top), xlabel="Threshold probability", ylabel="Net benefit")
-        axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.48))
+        axes.set(xlim=(0, 1), ylim=(-0.25 * top, 1.25 * top), xlabel="Threshold probability", ylabel="Net benefit")
+        axes.legend(loc="upper center", ncols=3, columnspacing=1.2, handlelength=1.4, borderaxespad=0)
 
     at = curve.iloc[len(curve) // 2]
     alt = (
@@ -124,12 +126,13 @@ def distribution(name: str, title: str, risk: np.ndarray, event: np.ndarray, out
 
     def paint(axes: Axes) -> None:
         width, centre = 0.046, (edges[1:] + edges[:-1]) / 2
-        axes.bar(centre, 100 * shares[1], width, color=ORANGE, label=outcomes[1])
-        axes.bar(centre, -100 * shares[0], width, color=BLUE, label=outcomes[0])
+        axes.bar(centre, 100 * shares[1], width, color=ORANGE, label=labels.short(outcomes[1], 18))
+        axes.bar(centre, -100 * shares[0], width, color=BLUE, label=labels.short(outcomes[0], 18))
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
         axes.set(xlim=(0, 1), xlabel="Predicted risk", ylabel="% of patients of the outcome")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.97))
+        axes.set_ylim(top=125 * max(shares[1].max(), 0.01))
+        axes.legend(loc="upper center", ncols=2, borderaxespad=0)
 
     medians = [float(np.median(risk[event == k])) if (event == k).any() else None for k in (False, True)]
     words = "; ".join(f"{o}: median {labels.number(m, 2)}" for o, m in zip(outcomes, medians, strict=True))
@@ -148,16 +151,13 @@ def kaplan_meier(name: str, title: str, curves: Mapping[str, Observed], unit: st
     end = max(float(o.curve.index.max()) for o in curves.values())
     ticks = [float(t) for t in MaxNLocator(4).tick_values(0, end) if 0 <= t <= end]
 
-    def below(axes: Axes, text: str, time: float, points: float, **style: Any) -> None:
-        axes.annotate(text, (time, 0), (0, -points), textcoords="offset points", va="top", **style)
-
     def paint(axes: Axes) -> None:
         for i, (level, seen) in enumerate(curves.items()):
             colour, c = COLOURS[i % len(COLOURS)], seen.curve
             time = c.index.to_numpy(float)
             low, high = (c[side].to_numpy(float) for side in ("low", "high"))
             axes.fill_between(time, low, high, step="post", color=colour, alpha=0.15, linewidth=0)
-            axes.step(time, c["survival"].to_numpy(float), where="post", color=colour, label=level)
+            axes.step(time, c["survival"].to_numpy(float), where="post", color=colour, label=labels.short(level, 22))
             for t in ticks:
                 below(axes, f"{_at_risk(seen, t)}", t, 42.0 + 11 * i, ha="center", fontsize=8, color=colour)
         below(axes, "At risk", 0.0, 31.0, ha="left", fontsize=7.5, color=MUTED)
@@ -171,6 +171,12 @@ def kaplan_meier(name: str, title: str, curves: Mapping[str, Observed], unit: st
         for level, o in curves.items()
     )
     return draw(name, title, f"Kaplan-Meier curves with 95 % bands. {words}.", paint, (3.5, 2.9 + 0.2 * len(curves)))
+
+
+def below(axes: Axes, text: str, x: float, points: float, **style: Any) -> None:
+    """Writes at `x`, so many points below the axes: clear of every curve, and counted by the layout."""
+    across = axes.get_xaxis_transform()
+    axes.annotate(text, (x, 0), (0, -points), xycoords=across, textcoords="offset points", va="top", **style)
 
 
 def _at_risk(seen: Observed, time: float) -> int:

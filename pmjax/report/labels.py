@@ -31,13 +31,14 @@ _METRICS = {
     "survival": "Event-free",
     "logrank_p": "Log-rank p",
 }
+_HEADS = {"cox": "Cox", "hazard": "discrete hazard"}
 MINUS = "−"
 NONE = "–"
 
 
 def model(name: str) -> str:
     """Writes a model's name; a difference `a − b` part by part."""
-    return f" {MINUS} ".join(_MODELS.get(part, part) for part in name.split(f" {MINUS} "))
+    return f" {MINUS} ".join(_one(part) for part in name.split(f" {MINUS} "))
 
 
 def inline(name: str) -> str:
@@ -61,6 +62,11 @@ def metric(name: str, unit: str = "") -> str:
 def group(name: str) -> str:
     """Writes `sex=female` as "sex: female"."""
     return name.replace("=", ": ", 1)
+
+
+def short(text: str, most: int) -> str:
+    """Cuts a long name to `most` characters for a figure, whose alternative text holds the whole."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -99,8 +105,16 @@ def percent(value: float) -> str:
 
 
 def count(value: int) -> str:
-    """Writes a count with thin spaces between thousands."""
-    return f"{value:,}".replace(",", " ")
+    """Writes a count with narrow no-break spaces between thousands."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def _one(name: str) -> str:
+    """Writes `dnn_cox`, a family with its head, as "DNN (Cox)"."""
+    family, _, head = name.partition("_")
+    if family in _MODELS and head in _HEADS:
+        return f"{_MODELS[family]} ({_HEADS[head]})"
+    return _MODELS.get(name, name)
 
 
 def _digits(evidence: Evidence) -> int:

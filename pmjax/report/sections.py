@@ -9,6 +9,8 @@ from pmjax.report.curves import Curves
 from pmjax.report.run import Run
 from pmjax.report.tables import Table
 
+_OPEN = 12  # a longer list of groups hides what follows it
+
 REFERENCES = (
     "Collins GS, Moons KGM, Dhiman P, et al. TRIPOD+AI statement: updated guidance for reporting clinical prediction "
     "models that use regression or machine learning methods. BMJ 2024; 385: e078378.",
@@ -59,7 +61,7 @@ def _audit(run: Run) -> Iterator[Block]:
 def _cohort(run: Run) -> Iterator[Block]:
     c = run.cohort
     yield Text(f"{c['title']}. {labels.count(c['patients'])} patients in {labels.count(c['rows'])} rows. "
-               f"Licence: {c['licence']}.")  # fmt: skip
+               f"Licence: {str(c['licence']).rstrip('.')}.")  # fmt: skip
     yield Sheet(cohort_tables.flow(run))
     yield Sheet(cohort_tables.outcome(run))
     yield Sheet(cohort_tables.modalities(run))
@@ -67,7 +69,8 @@ def _cohort(run: Run) -> Iterator[Block]:
     yield Sheet(missing) if missing.rows else Text(missing.note)
     groups = cohort_tables.groups(run)
     if groups.rows:
-        yield Sheet(groups)
+        sheet = Sheet(groups)
+        yield sheet if len(groups.rows) <= _OPEN else Fold(f"Groups, {len(groups.rows)} levels", (sheet,))
     balance = cohort_tables.balance(run)
     if balance.rows:
         yield Fold(f"Balance by outcome, {len(balance.rows)} columns", (Sheet(balance),))
@@ -83,9 +86,9 @@ def _clinical(run: Run, curves: Curves) -> Iterator[Block]:
     yield Gallery((curves.forest(),))
     if run.survival:
         wanted = ["harrell_c", *tables.at_each(run, "brier"), *tables.at_each(run, "observed_expected")]
-        note = (
-            "C-index: pairs inside a fold. Brier score: weighted for censoring. Well calibrated: observed / expected 1."
-        )
+        note = "C: pairs inside a fold."
+        if len(wanted) > 1:
+            note += " Brier score: weighted for censoring. Well calibrated: observed / expected 1."
     else:
         wanted = list(tables.CLASSIFY)
         note = "Well calibrated: slope 1, intercept 0, observed / expected 1."

@@ -75,7 +75,7 @@ def differences(run: Run) -> Table:
     order = sorted(found, key=lambda m: m != f"{run.headline}_difference")
     note = (
         "Model minus baseline on the same patients and the same resamples. Above zero favours the model for "
-        "AUROC, accuracy and the C-index; below zero favours it for Brier score and log-loss."
+        "AUROC, accuracy and C; below zero favours it for Brier score and log-loss."
     )
     table = metrics(run, "differences", "Models against baselines, paired", order, pairs, note)
     return replace(table, columns=("Comparison", *table.columns[1:]))

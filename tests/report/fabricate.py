@@ -55,6 +55,16 @@ def wisconsin(rows: int = 569) -> Cohort:
     )
 
 
+def three_classes() -> Cohort:
+    """The first 150 patients of `wisconsin` in thirds of a column that is then taken away."""
+    cohort = wisconsin(150)
+    table = cohort.modalities["table"]
+    order = np.argsort(np.argsort(table.values[:, 0]))
+    rest = replace(table, values=table.values[:, 1:], features=table.features[1:])
+    task = Classify("radius", order // 50, ("small", "middle", "large"))
+    return replace(cohort, modalities={"table": rest}, task=task)
+
+
 def lung() -> Cohort:
     """Real patients with times to death, in two groups."""
     frame = load_lung()[["time", "status", "age", "sex", "ph.ecog"]].dropna()
@@ -153,7 +163,7 @@ def _classes(cohort: Cohort, values, train, model, strength, seed) -> dict[str, 
     columns = np.arange(values.shape[1])[seed::2] if model == "dnn" else np.arange(values.shape[1])
     fitted = make_pipeline(StandardScaler(), estimator).fit(values[train][:, columns], cohort.task.label[train])
     p = fitted.predict_proba(values[:, columns])
-    return {"label": cohort.task.label, "probability_0": p[:, 0], "probability_1": p[:, 1]}
+    return {"label": cohort.task.label, **{f"probability_{k}": p[:, k] for k in range(p.shape[1])}}
 
 
 def _cox(cohort: Cohort, values, train, model, strength, seed) -> dict[str, np.ndarray]:

@@ -149,7 +149,13 @@ def test_every_figure_can_be_read_aloud(run):
 
 @pytest.mark.parametrize(
     "text",
-    ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}{% raw %}", "$x_{$ & ]]> ü 乳癌"],
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "{{ 7 * 7 }}{% raw %}",
+        "$x_{$ & ]]> ü 乳癌",
+        "long " * 30 + "name",
+    ],
 )
 def test_hostile_names_stay_text(text, tmp_path):
     run = fabricate.write(fabricate.hostile(text), tmp_path / "run")
@@ -217,3 +223,12 @@ def test_study_of_baselines_alone_has_no_learning_curves(classify_run, tmp_path)
 def test_models_stand_in_the_order_of_the_config(run):
     content = read(run)
     assert content.models == (*content.config["models"], *content.config["baselines"])
+
+
+def test_three_classes_have_no_plots_of_two(tmp_path):
+    run = fabricate.write(fabricate.three_classes(), tmp_path / "run")
+    report.build(run)
+    assert not list((run / "figures").glob("calibration-*"))
+    assert not (run / "tables" / "net-benefit.csv").exists()
+    assert "drawn for two classes; this task has more" in page(run)
+    assert (run / "tables" / "paper-metrics.csv").is_file()

@@ -47,4 +47,6 @@ def test_model_names():
     assert labels.inline("logistic") == "logistic regression"
     assert labels.inline("cnn") == "CNN"
     assert labels.inline("cox") == "Cox regression"
+    assert labels.model("dnn_cox − cox") == "DNN (Cox) − Cox regression"
+    assert labels.model("dnn_other") == "dnn_other"
     assert labels.inline("My model") == "My model"
