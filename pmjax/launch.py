@@ -76,16 +76,19 @@ def parse(arguments: Sequence[str]) -> tuple[dict[str, Any], Path, bool]:
     values = flags.FlagValues()
     named = [a.split("=", 1)[1] for a in arguments if a.startswith("--config=")]
     path = find_config(named[-1] if named else "quickstart")
-    rest = [a for a in arguments if not a.startswith("--config=")]
-    config_flags.DEFINE_config_file("config", str(path), flag_values=values)
+    # The config goes first: a value can be overridden only once it is known.
+    argv = ["pmjax", f"--config={path}", *(a for a in arguments if not a.startswith("--config="))]
+    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
     flags.DEFINE_string("workdir", None, "", flag_values=values)
     flags.DEFINE_bool("quiet", False, "", flag_values=values)
     flags.DEFINE_bool("debug", False, "", flag_values=values)
     try:
-        extra = values(["pmjax", *rest])[1:]
+        extra = values(argv)[1:]
         config = values.config.to_dict()
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError, SyntaxError, ImportError) as error:
-        raise UserError(f"{path}: {' '.join(str(error).split())}; see --help") from error
+        # str of a KeyError is the repr of its message.
+        said = error.args[0] if isinstance(error, KeyError) and error.args else error
+        raise UserError(f"{path}: {' '.join(str(said).split())}; see --help") from error
     if extra:
         raise UserError(f"argument {extra[0]!r} is not a flag; see --help")
     if not isinstance(config.get("study"), str) or not config["study"]:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -19,7 +18,7 @@ class Stages:
         self._current = self._bars.add_task("start", total=1, visible=False)
         self.seconds: dict[str, float] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Stages":
         self._bars.start()
         return self
 

@@ -20,7 +20,7 @@ FAMILIES: dict[str, Any] = {"cnn": CNN, "rnn": RNN, "dnn": DNN, "hybrid": Hybrid
 _PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
-def build(family: str, outputs: int, *, precision: str = "float32", **keywords: Any) -> Predictor:
+def build(family: str, outputs: int, *, bias: bool = True, precision: str = "float32", **keywords: Any) -> Predictor:
     """Builds the encoder `family` with a head of `outputs`; `keywords` are the encoder's own.
 
     Raises:
@@ -37,4 +37,4 @@ def build(family: str, outputs: int, *, precision: str = "float32", **keywords: 
     unknown = [k for k in keywords if k not in known]
     if unknown:
         raise UserError(f"config.models: {family} takes no {unknown[0]!r}; it takes {', '.join(known)}")
-    return Predictor(encoder(**keywords, dtype=_PRECISIONS[precision]), outputs)
+    return Predictor(encoder(**keywords, dtype=_PRECISIONS[precision]), outputs, bias)

@@ -9,10 +9,13 @@ class Predictor(nn.Module):
     """An encoder and one dense layer: inputs → (B, outputs) in float32.
 
     `outputs` is K for classification (logits), 1 for a Cox head (log-hazard), K for discrete-time hazards (logits).
+    `bias` is off where the loss does not see a shift of all outputs (Cox): Adam would amplify the rounding noise of
+    its gradient into a random walk.
     """
 
     encoder: nn.Module
     outputs: int
+    bias: bool = True
 
     @nn.compact
     def __call__(
@@ -20,4 +23,4 @@ class Predictor(nn.Module):
     ) -> Float[Array, "B K"]:
         """Encodes and projects; whatever the encoder computes in, the loss gets float32."""
         encoded = self.encoder(inputs, mask, train=train).astype(jnp.float32)
-        return nn.Dense(self.outputs)(encoded)
+        return nn.Dense(self.outputs, use_bias=self.bias)(encoded)

@@ -4,7 +4,7 @@ import errno
 import logging
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import jax
 import orbax.checkpoint as ocp
@@ -13,11 +13,14 @@ from pmjax.errors import UserError
 from pmjax.train.state import State
 
 
+Logged = dict[str, list[float | bool]]
+
+
 class Cursor(NamedTuple):
     """Where the data stand: epochs done and what was logged in them, one dict of lists over runs an epoch."""
 
     epoch: int
-    history: list[dict[str, list[float]]]
+    history: list[Logged]
 
 
 class Checkpoints:
@@ -29,7 +32,7 @@ class Checkpoints:
         options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
         self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Checkpoints":
         return self
 
     def __exit__(

@@ -75,7 +75,7 @@ def _classify(task: Classify, train: HostArray, balanced: bool) -> Head:
     share = (train.astype(float) @ onehot) / train.sum(axis=1, keepdims=True)
     weight = 1 / (k * np.maximum(share, 1e-12)) if balanced else np.ones((len(train), k))
 
-    def loss(outputs: Array, target: Mapping[str, Array], w: Array, fitted: Mapping[str, Array]) -> losses.SumCount:
+    def loss(outputs: Array, target: Mapping[str, Any], w: Array, fitted: Mapping[str, Any]) -> losses.SumCount:
         return losses.cross_entropy(outputs, target["label"], w * fitted["class_weight"][target["label"]])
 
     def columns(outputs: HostArray, split: int) -> dict[str, HostArray]:
@@ -94,7 +94,7 @@ def _survival_target(task: Survive) -> dict[str, HostArray]:
 
 
 def _cox(task: Survive, train: HostArray, horizons: tuple[float, ...]) -> Head:
-    def loss(outputs: Array, target: Mapping[str, Array], w: Array, fitted: Mapping[str, Array]) -> losses.SumCount:
+    def loss(outputs: Array, target: Mapping[str, Any], w: Array, fitted: Mapping[str, Any]) -> losses.SumCount:
         return losses.cox(outputs[:, 0], target["start"], target["time"], target["event"], w)
 
     def columns(outputs: HostArray, split: int) -> dict[str, HostArray]:
@@ -131,7 +131,7 @@ def bin_edges(time: HostArray, event: HostArray, bins: int) -> HostArray:
 def _hazard(task: Survive, train: HostArray, bins: int, horizons: tuple[float, ...]) -> Head:
     edges = np.stack([bin_edges(task.time[rows], task.event[rows], bins) for rows in train])
 
-    def loss(outputs: Array, target: Mapping[str, Array], w: Array, fitted: Mapping[str, Array]) -> losses.SumCount:
+    def loss(outputs: Array, target: Mapping[str, Any], w: Array, fitted: Mapping[str, Any]) -> losses.SumCount:
         find = partial(jnp.searchsorted, fitted["edges"])
         first = find(target["start"], side="right")
         holds_time = find(target["time"], side="left")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pmjax.train import checkpoint
-from pmjax.train.checkpoint import Cursor
+from pmjax.train.checkpoint import Cursor, Logged
 from pmjax.train.many import Program, RunSpec
 from pmjax.types import HostArray
 
@@ -73,12 +73,10 @@ def train_chunk(program: Program, specs: list[RunSpec], folder: Path, every: int
     return ChunkResult(outputs[:count], [{k: np.asarray(v) for k, v in m.items()} for m in history], failed[:count])
 
 
-def _read(
-    program: Program, specs: list[RunSpec], history: list[dict[str, list[float]]], hooks: Hooks, metrics: Any
-) -> bool:
+def _read(program: Program, specs: list[RunSpec], history: list[Logged], hooks: Hooks, metrics: Any) -> bool:
     """Appends an epoch's metrics to the history; returns whether any run moved in it."""
     host = {k: v[: len(specs)] for k, v in program.place.fetch(metrics).items()}
-    if not host["active"].any():
+    if not np.any(host["active"]):
         return False
     history.append({k: v.tolist() for k, v in host.items()})
     hooks.log(specs, len(history), host)

@@ -153,7 +153,7 @@ def _problem(
     bins = {"bins": keywords.pop("bins")} if "bins" in keywords else {}
     head = heads.build_head(kind, cohort.task, splits.train, class_weight=plan.class_weight, horizons=horizons, **bins)
     return Problem(
-        model=models.build(family, head.outputs, precision=plan.precision, **keywords),
+        model=models.build(family, head.outputs, bias=kind != "cox", precision=plan.precision, **keywords),
         head=head,
         values=modality.values,
         mask=modality.mask,

@@ -1,7 +1,6 @@
 """State of training: arrays only, so that what is checkpointed is what stands here."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +8,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """One run, or R of them with a leading axis R on every leaf.
 
     Attributes:

@@ -1,7 +1,6 @@
 """One epoch of one run as a pure function of arrays: steps, then validation, then early stopping."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -99,7 +98,7 @@ def make_epoch(recipe: Recipe, axis: str | None = None) -> Callable[..., tuple[S
             grads = jax.lax.pmean(grads, axis)
         updates, opt_state = recipe.optimizer(run.setting).update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        return replace(state, step=state.step + 1, params=params, opt_state=opt_state), (loss, optax.global_norm(grads))
+        return state._replace(step=state.step + 1, params=params, opt_state=opt_state), (loss, optax.tree.norm(grads))
 
     def validate(params: Any, table: Table, run: Run, data: Data) -> Array:
         parts = jax.lax.map(lambda t: sum_and_count(params, run, data, t, None), table)
@@ -126,12 +125,11 @@ def _keep_best(old: State, new: State, finite: Array, loss: Array, patience: int
     """Moves an active run on, remembers its best epoch, and stops it when it fails or no longer gets better."""
     epoch = new.step // steps
     better = loss < old.best_loss
-    new = replace(
-        new,
+    new = new._replace(
         best_params=select(better, new.params, old.best_params),
         best_loss=jnp.where(better, loss, old.best_loss),
         best_epoch=jnp.where(better, epoch, old.best_epoch),
     )
-    new = replace(new, active=epoch - new.best_epoch < patience)
-    failed = replace(old, active=jnp.bool_(False), failed_step=old.step + jnp.argmin(finite))
+    new = new._replace(active=epoch - new.best_epoch < patience)
+    failed = old._replace(active=jnp.bool_(False), failed_step=old.step + jnp.argmin(finite))
     return select(old.active, select(finite.all(), new, failed), old)
