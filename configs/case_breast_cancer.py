@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 
 
 def get_config():
+    dnn = {"family": "dnn", "input": "table", "hidden": (32,), "dropout": 0.2}
     return ConfigDict({
         "study": "case_breast_cancer",
         "scale": "full",  # full | smoke
@@ -15,8 +16,8 @@ def get_config():
         "splits": {"scheme": "stratified", "folds": 5, "repeats": 1, "inner": 1, "validation": 0.2},
         "prepare": {"indicators": False},
         "models": {
-            "dnn_cox": {"family": "dnn", "input": "table", "head": "cox", "hidden": (32,), "dropout": 0.2},
-            "dnn_hazard": {"family": "dnn", "input": "table", "head": "hazard", "bins": 10, "hidden": (32,), "dropout": 0.2},
+            "dnn_cox": {**dnn, "head": "cox"},
+            "dnn_hazard": {**dnn, "head": "hazard", "bins": 10},
         },
         "train": {
             "seeds": 3, "epochs": 60, "batch_size": 512, "patience": 15, "clip": 1.0, "warmup": 0.1,
@@ -25,6 +26,8 @@ def get_config():
         },
         "grid": {"learning_rate": (3e-3, 1e-2), "weight_decay": (1e-2, 1.0)},
         "baselines": {"cox": {"input": "table", "penalizer": (0.01, 0.1, 1.0)}},
-        "evaluate": {"resamples": 2000, "threshold": 0.5, "horizons": (365.0, 1095.0, 1825.0), "groups": ("menopause",)},
+        "evaluate": {
+            "resamples": 2000, "threshold": 0.5, "horizons": (365.0, 1095.0, 1825.0), "groups": ("menopause",),
+        },
         "audit": {"allow": ()},
     })

@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 
 
 def get_config():
+    dnn = {"family": "dnn", "input": "table", "hidden": (32,), "dropout": 0.2}
     return ConfigDict({
         "study": "case_lung_cancer",
         "scale": "full",  # full | smoke
@@ -15,8 +16,8 @@ def get_config():
         "splits": {"scheme": "stratified", "folds": 5, "repeats": 1, "inner": 1, "validation": 0.2},
         "prepare": {"indicators": False},
         "models": {
-            "dnn_cox": {"family": "dnn", "input": "table", "head": "cox", "hidden": (32,), "dropout": 0.2},
-            "dnn_hazard": {"family": "dnn", "input": "table", "head": "hazard", "bins": 8, "hidden": (32,), "dropout": 0.2},
+            "dnn_cox": {**dnn, "head": "cox"},
+            "dnn_hazard": {**dnn, "head": "hazard", "bins": 8},
         },
         "train": {
             "seeds": 3, "epochs": 60, "batch_size": 512, "patience": 15, "clip": 1.0, "warmup": 0.1,

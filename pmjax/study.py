@@ -209,7 +209,8 @@ def log_results(table: pd.DataFrame, config: Config, workdir: Path) -> None:
     choice = evaluate.choose(table)
     chosen = evaluate.chosen_rows(table, "test", choice)
     with train.Monitor(workdir / "tensorboard") as monitor:
-        for (model, setting), rows in choice.groupby(["model", "setting"], sort=False):
+        for keys, rows in choice.groupby(["model", "setting"], sort=False):
+            model, setting = map(str, keys)
             hparams = {"model": model, **dict(pair.split("=", 1) for pair in setting.split())}
             metrics = {"validation_loss": rows["validation_loss"].mean(), "folds_chosen": float(rows["chosen"].sum())}
             monitor.setting(f"{model}/{setting.replace(' ', '_')}", hparams, metrics)

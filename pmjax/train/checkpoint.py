@@ -12,7 +12,6 @@ import orbax.checkpoint as ocp
 from pmjax.errors import UserError
 from pmjax.train.state import State
 
-
 Logged = dict[str, list[float | bool]]
 
 
