@@ -214,10 +214,10 @@ def log_results(table: pd.DataFrame, config: Config, workdir: Path) -> None:
             hparams = {"model": model, **dict(pair.split("=", 1) for pair in setting.split())}
             metrics = {"validation_loss": rows["validation_loss"].mean(), "folds_chosen": float(rows["chosen"].sum())}
             monitor.setting(f"{model}/{setting.replace(' ', '_')}", hparams, metrics)
-        for model, rows in chosen.groupby("model", sort=False):
+        for name, rows in chosen.groupby("model", sort=False):
             for column in predictions.probability_columns(rows)[1:]:
                 k = int(column.removeprefix("probability_"))
-                monitor.pr_curve(f"{model}/test/class{k}", (rows["label"] == k).to_numpy(), rows[column].to_numpy())
+                monitor.pr_curve(f"{name}/test/class{k}", (rows["label"] == k).to_numpy(), rows[column].to_numpy())
 
 
 def timing(stages: Stages) -> dict[str, Any]:
