@@ -20,7 +20,7 @@ def get_config():
             "dnn_hazard": {**dnn, "head": "hazard", "bins": 10},
         },
         "train": {
-            "seeds": 3, "epochs": 60, "batch_size": 512, "patience": 15, "clip": 1.0, "warmup": 0.1,
+            "seeds": 3, "epochs": 60, "batch_size": 128, "patience": 15, "clip": 1.0, "warmup": 0.1,
             "class_weight": False, "precision": "float32", "parallel": "jit", "chunk": 0,
             "checkpoint_every": 20, "profile": False,
         },

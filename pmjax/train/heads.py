@@ -128,8 +128,21 @@ def bin_edges(time: HostArray, event: HostArray, bins: int) -> HostArray:
     return np.append(edges, np.full(bins - len(edges), np.inf)).astype(np.float32)
 
 
+def life_table(task: Survive, rows: HostArray, edges: HostArray) -> HostArray:
+    """Log-odds (bins,) of failing in each bin among `rows` at risk in it, half an event added for empty bins."""
+    start = np.zeros_like(task.time) if task.start is None else task.start
+    start, time, event = start[rows, None], task.time[rows, None], task.event[rows, None]
+    left = np.append(0.0, edges[:-1])
+    fails = event & (time > left) & (time <= edges)
+    exposed = (start <= left) & ((time >= edges) | fails)
+    odds = (fails.sum(axis=0) + 0.5) / (exposed.sum(axis=0) - fails.sum(axis=0) + 0.5)
+    return np.log(odds).astype(np.float32)
+
+
 def _hazard(task: Survive, train: HostArray, bins: int, horizons: tuple[float, ...]) -> Head:
     edges = np.stack([bin_edges(task.time[rows], task.event[rows], bins) for rows in train])
+    # The network says how a patient departs from the life table; to learn the table itself would take it long.
+    table = np.stack([life_table(task, rows, e) for rows, e in zip(train, edges, strict=True)])
 
     def loss(outputs: Array, target: Mapping[str, Any], w: Array, fitted: Mapping[str, Any]) -> losses.SumCount:
         find = partial(jnp.searchsorted, fitted["edges"])
@@ -138,15 +151,16 @@ def _hazard(task: Survive, train: HostArray, bins: int, horizons: tuple[float, .
         event = target["event"] & (holds_time < bins)
         survived = find(target["time"], side="right") - 1
         last = jnp.where(event, holds_time, jnp.minimum(survived, bins - 1))
-        return losses.logistic_hazard(outputs, first, last, event, w)
+        return losses.logistic_hazard(outputs + fitted["table"][None], first, last, event, w)
 
     def columns(outputs: HostArray, split: int) -> dict[str, HostArray]:
         # The hazard is constant within a bin, so −log S is linear between edges.
         finite = np.isfinite(edges[split])
-        cumulative = np.cumsum(np.logaddexp(0, outputs.astype(np.float64)), axis=1)[:, finite]
+        logits = outputs.astype(np.float64) + table[split]
+        cumulative = np.cumsum(np.logaddexp(0, logits), axis=1)[:, finite]
         knots = np.concatenate([[0.0], edges[split][finite]])
         values = np.concatenate([np.zeros((len(outputs), 1)), cumulative], axis=1)
         at = {f"survival_{h:g}": np.exp([-np.interp(h, knots, row) for row in values]) for h in horizons}
         return {"risk": np.log(np.maximum(cumulative[:, -1], 1e-30)), **at}
 
-    return Head(bins, _survival_target(task), {"edges": edges}, loss, columns)
+    return Head(bins, _survival_target(task), {"edges": edges, "table": table}, loss, columns)

@@ -196,7 +196,7 @@ def test_saturated_hazard_head_is_the_life_table():
     time, event = rng.integers(1, 50, 400).astype(float), rng.random(400) < 0.6
     task = Survive("t", time, event)
     head = build_head("hazard", task, np.ones((1, 400), bool), bins=6, horizons=(20.0,))
-    fitted, target = {"edges": jnp.asarray(head.fitted["edges"][0])}, head.target
+    fitted, target = {k: jnp.asarray(v[0]) for k, v in head.fitted.items()}, head.target
 
     def loss(logits):
         return losses.mean(head.loss(jnp.tile(logits[None], (400, 1)), target, jnp.ones(400), fitted))
@@ -208,6 +208,6 @@ def test_saturated_hazard_head_is_the_life_table():
     bins = list(itertools.pairwise(edges))
     exposed = [sum((time > a) & ((time >= b) | (event & (time <= b)))) for a, b in bins]
     fails = [sum(event & (time > a) & (time <= b)) for a, b in bins]
-    np.testing.assert_allclose(jax.nn.sigmoid(logits), np.divide(fails, exposed), atol=1e-3)
+    np.testing.assert_allclose(jax.nn.sigmoid(logits + fitted["table"]), np.divide(fails, exposed), atol=1e-3)
     columns = head.columns(np.tile(logits, (400, 1)), 0)
     assert ((columns["survival_20"] > 0) & (columns["survival_20"] < 1)).all()
