@@ -161,6 +161,7 @@ def _hazard(task: Survive, train: HostArray, bins: int, horizons: tuple[float, .
         knots = np.concatenate([[0.0], edges[split][finite]])
         values = np.concatenate([np.zeros((len(outputs), 1)), cumulative], axis=1)
         at = {f"survival_{h:g}": np.exp([-np.interp(h, knots, row) for row in values]) for h in horizons}
-        return {"risk": np.log(np.maximum(cumulative[:, -1], 1e-30)), **at}
+        # Mortality as survival forests sum it (Ishwaran et al., 2008): late, poorly known bins do not rule alone.
+        return {"risk": np.log(cumulative.sum(axis=1)), **at}
 
     return Head(bins, _survival_target(task), {"edges": edges, "table": table}, loss, columns)

@@ -47,7 +47,8 @@ def train_chunk(program: Program, specs: list[RunSpec], folder: Path, every: int
     runs = program.runs(specs)
     validation = program.validation_table(specs)
     with checkpoint.Checkpoints(folder) as checkpoints:
-        state, cursor = checkpoints.restore(program.init(runs)) or (program.init(runs), Cursor(0, []))
+        initial = program.init(runs)
+        state, cursor = checkpoints.restore(initial) or (initial, Cursor(0, []))
         history, epoch = list(cursor.history), cursor.epoch - 1
         read = partial(_read, program, specs[:count], history, hooks)
         pending: Any = None
