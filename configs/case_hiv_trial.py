@@ -2,6 +2,7 @@
 
 The outcome is classified here; the effect of each arm is a later question.
 Command: python -m pmjax.launch --config=case_hiv_trial
+Time: 31 s on 2 CPU cores · measured: AUROC DNN .675; boosting .674, logistic regression .694 (intervals: README)
 """
 
 from ml_collections import ConfigDict

@@ -1,6 +1,7 @@
 """Advanced lung cancer (NCCTG): survival, by a Cox head and by discrete-time hazards, against Cox regression.
 
 Command: python -m pmjax.launch --config=case_lung_cancer
+Time: 22 s on 2 CPU cores · measured: Harrell's C DNN-Cox .632, DNN-hazard .626; Cox .654 (intervals: README)
 """
 
 from ml_collections import ConfigDict
