@@ -14,7 +14,7 @@ study: $(VENV)/ready
 	$(VENV)/bin/python -m pmjax.launch $(ARGS)
 
 test: $(VENV)/ready
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check .
