@@ -63,7 +63,14 @@ def output_features(modality: Modality, indicators: tuple[int, ...] = ()) -> tup
     return (*modality.features, *(f"{modality.features[c]} is missing" for c in indicators))
 
 
-def apply(params: Mapping[str, Any], values: Any, mask: Any = None, *, indicators: tuple[int, ...] = ()) -> Any:
+def apply(
+    params: Mapping[str, Any],
+    values: Any,
+    mask: Any = None,
+    *,
+    indicators: tuple[int, ...] = (),
+    clip: float = CLIP,
+) -> Any:
     """Impute by the median and standardise; NumPy arrays stay NumPy, JAX arrays stay JAX (jit and vmap are fine).
 
     Args:
@@ -71,9 +78,10 @@ def apply(params: Mapping[str, Any], values: Any, mask: Any = None, *, indicator
         values: (…, F), NaN where missing.
         mask: (…) bool, False where a step is padding.
         indicators: features for which a 0/1 column "is missing" is appended; see `missing_columns`.
+        clip: bound of the standardised values; infinite for a solver that needs none.
 
     Returns:
-        float32 (…, F + len(indicators)) without NaN, within ± CLIP; 0 where padded and where a column is constant.
+        float32 (…, F + len(indicators)) without NaN, within ± clip; 0 where padded and where a column is constant.
     """
     xp = values.__array_namespace__()
     wide = (1,) * (values.ndim - 1) + (-1,)
@@ -83,7 +91,7 @@ def apply(params: Mapping[str, Any], values: Any, mask: Any = None, *, indicator
     centred = xp.where(missing, median, values) - mean
     # A constant column divides by 1 first: no 0/0, also not in a gradient.
     scaled = xp.where(scale > 0, centred / xp.where(scale > 0, scale, 1.0), 0.0)
-    outputs = xp.astype(xp.clip(scaled, -CLIP, CLIP), xp.float32)
+    outputs = xp.astype(xp.clip(scaled, -clip, clip), xp.float32)
     if indicators:
         gaps = xp.astype(missing[..., np.asarray(indicators)], xp.float32)
         outputs = xp.concat([outputs, gaps], axis=-1)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pmjax.train import checkpoint
+from pmjax.train import checkpoint, parallel
 from pmjax.train.checkpoint import Cursor, Logged
 from pmjax.train.many import Program, RunSpec
 from pmjax.types import HostArray
@@ -16,7 +16,11 @@ History = list[dict[str, HostArray]]
 
 
 class StoppedError(Exception):
-    """The user or the scheduler asked to stop; the state is saved."""
+    """The user or the scheduler asked to stop, by the signal `number`; the state is saved."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class ChunkResult(NamedTuple):
@@ -28,9 +32,10 @@ class ChunkResult(NamedTuple):
 
 
 class Hooks(NamedTuple):
-    """What the edge provides: whether to stop now, and where each epoch's metrics (R,) of the runs go."""
+    """What the edge provides: the number of the signal that asks to stop, 0 while none does, and where each
+    epoch's metrics (R,) of the runs go."""
 
-    stop: Callable[[], bool]
+    stop: Callable[[], int]
     log: Callable[[list[RunSpec], int, dict[str, HostArray]], None]
 
 
@@ -41,7 +46,7 @@ def train_chunk(program: Program, specs: list[RunSpec], folder: Path, every: int
     all runs have stopped early; runs that have stopped do not move, so nothing changes.
 
     Raises:
-        StoppedError: `hooks.stop()` said so; the state is saved first.
+        StoppedError: `hooks.stop()` said so in any process; the state is saved first.
     """
     count, specs = len(specs), program.pad(specs)
     runs = program.runs(specs)
@@ -59,13 +64,13 @@ def train_chunk(program: Program, specs: list[RunSpec], folder: Path, every: int
                 pending = None
                 break
             pending = metrics
-            stop = hooks.stop()
+            stop = parallel.agreed(hooks.stop())
             if stop or (epoch + 1) % every == 0:
                 read(pending)
                 pending = None
                 checkpoints.save(state, Cursor(epoch + 1, history))
             if stop:
-                raise StoppedError
+                raise StoppedError(stop)
         if pending is not None:
             read(pending)
         checkpoints.save(state, Cursor(epoch + 1, history))

@@ -108,6 +108,13 @@ class Placement:
         return jax.jit(many, donate_argnums=(0,), out_shardings=by_run)
 
 
+def agreed(number: int) -> int:
+    """Returns the largest `number` of all processes, the same in each: they save and stop at the same epoch."""
+    if jax.process_count() == 1:
+        return number
+    return int(np.max(multihost_utils.process_allgather(np.int32(number))))
+
+
 def padded(count: int, multiple: int) -> int:
     """Returns the least multiple of `multiple` that is at least `count`."""
     return math.ceil(count / multiple) * multiple
