@@ -80,7 +80,7 @@ def make_epoch(recipe: Recipe, axis: str | None = None) -> Callable[..., tuple[S
 
     With `axis` (the mapped axis of pmap, batches split over it) each device runs the network on its rows; outputs,
     targets and weights are gathered before the loss, since a Cox loss is not a sum over patients, and gradients
-    averaged after it: the same numbers as on one device.
+    averaged after it: the same numbers as on one device, but for dropout, which each device draws for its rows.
     """
     forward = make_forward(recipe)
     gather = (lambda x: x) if axis is None else partial(jax.lax.all_gather, axis_name=axis, tiled=True)
@@ -93,6 +93,9 @@ def make_epoch(recipe: Recipe, axis: str | None = None) -> Callable[..., tuple[S
 
     def train_step(state: State, table: Table, run: Run, data: Data) -> tuple[State, tuple[Array, Array]]:
         key = jax.random.fold_in(run.key, state.step)
+        if axis is not None:
+            # Devices must not drop the same units of their rows.
+            key = jax.random.fold_in(key, jax.lax.axis_index(axis))
         loss, grads = jax.value_and_grad(lambda p: losses.mean(sum_and_count(p, run, data, table, key)))(state.params)
         if axis is not None:
             grads = jax.lax.pmean(grads, axis)
