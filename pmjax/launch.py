@@ -21,6 +21,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+# Seconds that the other processes wait at their end while the first does baselines, evidence and report; after
+# JAX's own five minutes all would abort. A process that died is noticed long before, by its heartbeat.
+_LONGEST_REST = 86_400
+
 
 def main(arguments: Sequence[str]) -> int:
     """Parses the flags, runs the study and says where the report lies; returns the exit code."""
@@ -46,17 +50,19 @@ def main(arguments: Sequence[str]) -> int:
 def _launch(arguments: Sequence[str]) -> int:
     config, workdir, quiet = parse(arguments)
     _set_up_jax()
+    import jax
+
     from pmjax import study
     from pmjax.progress import Stages
     from pmjax.train import StoppedError
 
-    stop = _signals()
     try:
         with Stages(quiet) as stages:
-            page = study.run(config, workdir, stages=stages, stop=lambda: bool(stop()))
-    except StoppedError:
-        print(f"pmjax: stopped; the state is saved in {workdir}, run the same command to go on", file=sys.stderr)  # noqa: T201
-        return 128 + stop()
+            page = study.run(config, workdir, stages=stages, stop=_signals())
+    except StoppedError as stopped:
+        if jax.process_index() == 0:
+            print(f"pmjax: stopped; the state is saved in {workdir}, run the same command to go on", file=sys.stderr)  # noqa: T201
+        return 128 + stopped.number
     if page is not None:
         print(f"pmjax: report: {page}")  # noqa: T201
     return 0
@@ -117,9 +123,10 @@ def _set_up_jax() -> None:
 
     if coordinator := os.environ.get("PMJAX_COORDINATOR"):
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
-        jax.distributed.initialize(coordinator, int(os.environ["PMJAX_PROCESSES"]), int(os.environ["PMJAX_PROCESS_ID"]))
+        count, number = int(os.environ["PMJAX_PROCESSES"]), int(os.environ["PMJAX_PROCESS_ID"])
+        jax.distributed.initialize(coordinator, count, number, shutdown_timeout_seconds=_LONGEST_REST)
     elif os.environ.get("PMJAX_DISTRIBUTED") == "auto":
-        jax.distributed.initialize()
+        jax.distributed.initialize(shutdown_timeout_seconds=_LONGEST_REST)
     enable_compilation_cache()
 
 
@@ -128,8 +135,8 @@ def _signals() -> Callable[[], int]:
     came: list[int] = []
 
     def note(number: int, frame: Any) -> None:
-        # A second one means it.
-        if came:
+        # A second one of its kind means it; Ctrl-C in a launch/ shell brings INT and, by the shell, TERM.
+        if number in came:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         came.append(number)

@@ -22,14 +22,14 @@ from pmjax.progress import Stages
 Config = Mapping[str, Any]
 
 
-def run(config: Config, workdir: Path, *, stages: Stages, stop: Callable[[], bool]) -> Path | None:
+def run(config: Config, workdir: Path, *, stages: Stages, stop: Callable[[], int]) -> Path | None:
     """Runs the study `config` in `workdir` and returns the report; None in every process but the first.
 
     Raises:
         UserError: the config, the data or the workdir is at fault; a run that failed is named after the report of
             the others is written.
         AuditError: a blocking finding stopped the study.
-        StoppedError: `stop()` said so; the same call goes on from there.
+        StoppedError: `stop()` gave the number of a signal; the same call goes on from there.
     """
     config = directory.plain(at_scale(config))
     check_keys(config)
@@ -123,7 +123,7 @@ def describe(cohort: Cohort, findings: list[Finding], workdir: Path) -> None:
 
 
 def train_all(
-    config: Config, cohort: Cohort, splits: Splits, workdir: Path, stages: Stages, stop: Callable[[], bool]
+    config: Config, cohort: Cohort, splits: Splits, workdir: Path, stages: Stages, stop: Callable[[], int]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Trains every model and baseline; returns Predictions and history."""
     settings = dict(config["train"])
@@ -137,7 +137,7 @@ def train_all(
     tables, histories = [], []
     with ExitStack() as stack:
         monitor = stack.enter_context(train.Monitor(workdir / "tensorboard"))
-        if profile:
+        if profile and jax.process_index() == 0:
             stack.enter_context(jax.profiler.trace(str(workdir / "profile")))
         for name, spec in config["models"].items():
             runs = len(splits.train) * plan.seeds * len(train.expand(config["grid"]))
@@ -153,7 +153,8 @@ def train_all(
         for name, spec in config["baselines"].items():
             grid = {k: v for k, v in spec.items() if k != "input"}
             with stages.stage(name, len(train.expand(grid)) * len(splits.train)):
-                tables.append(train.train_baseline(name, spec, cohort, splits, progress=stages.advance, **common))
+                progress = make_progress(stages, stop)
+                tables.append(train.train_baseline(name, spec, cohort, splits, progress=progress, **common))
     history = pd.concat(histories, ignore_index=True) if histories else pd.DataFrame()
     return pd.concat(tables, ignore_index=True), history
 
@@ -171,6 +172,17 @@ def make_log(name: str, splits: Splits, stages: Stages, monitor: train.Monitor) 
             monitor.epoch(runs, epoch, metrics)
 
     return log
+
+
+def make_progress(stages: Stages, stop: Callable[[], int]) -> Callable[[], None]:
+    """Makes what a baseline calls after each fit; a stop loses the fits of that baseline, which take seconds."""
+
+    def progress() -> None:
+        stages.advance()
+        if number := stop():
+            raise train.StoppedError(number)
+
+    return progress
 
 
 def failed_runs(history: pd.DataFrame) -> list[Finding]:

@@ -117,6 +117,15 @@ def test_term_saves_says_so_and_goes_on_to_the_same_results(start, finished, tmp
     assert results(tiny.run(tmp_path / "run")) == results(finished)
 
 
+@pytest.mark.parametrize(("sent", "end"), [("INT TERM", 0), ("TERM INT", 0), ("INT INT", -signal.SIGINT)])
+def test_ctrl_c_in_a_shell_is_one_stop_and_pressed_twice_the_end(sent, end):
+    raised = "; ".join(f"signal.raise_signal(signal.SIG{name})" for name in sent.split())
+    code = f"import signal; from pmjax import launch; heard = launch._signals(); {raised}; print(heard())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == end
+    assert done.stdout.split() == ([] if end else [str(int(signal.Signals[f"SIG{sent.split()[0]}"]))])
+
+
 def test_a_stop_is_heard_between_the_fits_of_a_baseline(finished, tmp_path):
     last = tmp_path / "run" / "checkpoints" / "dnn-0-1.history.parquet"
     with pytest.raises(StoppedError) as stopped:

@@ -37,4 +37,6 @@ def build(family: str, outputs: int, *, bias: bool = True, precision: str = "flo
     unknown = [k for k in keywords if k not in known]
     if unknown:
         raise UserError(f"config.models: {family} takes no {unknown[0]!r}; it takes {', '.join(known)}")
-    return Predictor(encoder(**keywords, dtype=_PRECISIONS[precision]), outputs, bias)
+    # A config read from JSON has lists where the encoders, which are hashed, take tuples.
+    hashable = {k: tuple(v) if isinstance(v, list) else v for k, v in keywords.items()}
+    return Predictor(encoder(**hashable, dtype=_PRECISIONS[precision]), outputs, bias)

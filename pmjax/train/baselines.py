@@ -86,7 +86,8 @@ def flat(modality: Modality, rows: HostArray, indicators: tuple[int, ...]) -> Ho
 def scaled(modality: Modality, rows: HostArray, indicators: tuple[int, ...] = ()) -> HostArray:
     """Imputes and scales by `rows` (N,) bool, then lays steps and positions side by side: (N, F)."""
     fitted = transforms.fit(modality, rows)
-    values = transforms.apply(fitted, modality.values, modality.mask, indicators=indicators)
+    # Not cut as for the networks: these solvers stand wild values, and are what their users know.
+    values = transforms.apply(fitted, modality.values, modality.mask, indicators=indicators, clip=np.inf)
     return values.reshape(len(values), -1).astype(np.float64)
 
 

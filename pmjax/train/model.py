@@ -107,7 +107,7 @@ def train_model(
         size = min(plan.chunk or (16 if jax.default_backend() == "cpu" else len(specs)), len(specs))
         for low in range(0, len(specs), size):
             label = f"{name}-{number}-{low // size}"
-            done = _read_part(workdir / "parts", label)
+            done = _read_part(workdir / "checkpoints", label)
             if done is None:
                 if program is None:
                     problem = _problem(keywords, cohort, splits, plan, indicators, horizons, seed)
@@ -117,7 +117,7 @@ def train_model(
                 folder = workdir / "checkpoints" / label
                 result = loop.train_chunk(program, chunk, folder, plan.checkpoint_every, hooks)
                 done = _frames(name, chunk, result, cohort, splits, program.problem.head)
-                _write_part(workdir / "parts", label, done)
+                _write_part(workdir / "checkpoints", label, done)
             parts.append(done)
     return Trained(*(pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True)))
 
