@@ -31,7 +31,9 @@ def build(run: Path) -> Path:
                 _write(run / "figures" / f"{drawing.name}.svg", drawing.svg)
         return _write(run / "report.html", page)
     except OSError as error:
-        raise UserError(f"{run}: the report cannot be written ({error})") from error
+        raise UserError(
+            f"{run}: the report cannot be written ({error}); free some space or choose another folder"
+        ) from error
 
 
 def _write(path: Path, text: str) -> Path:

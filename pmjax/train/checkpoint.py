@@ -2,6 +2,8 @@
 
 import errno
 import logging
+import os
+import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -26,7 +28,8 @@ class Checkpoints:
     """The last two checkpoints of one chunk of runs in `folder`; a broken save leaves them as they were."""
 
     def __init__(self, folder: Path) -> None:
-        logging.getLogger("absl").setLevel(logging.ERROR)
+        # Orbax logs the traceback of each of its threads; what they raise is raised again in ours, by `save`.
+        logging.getLogger("absl").setLevel(logging.CRITICAL)
         self._folder = folder
         options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
         self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
@@ -47,6 +50,9 @@ class Checkpoints:
         """
         if self._manager.latest_step() == cursor.epoch:
             return
+        # Told beforehand where it can be: in the midst of a save TensorStore prints tracebacks of its own.
+        if shutil.disk_usage(self._folder).free < 2 * sum(x.nbytes for x in jax.tree.leaves(state)) + 2**20:
+            raise self._failed(os.strerror(errno.ENOSPC))
         content = ocp.args.Composite(
             state=ocp.args.StandardSave(state),
             cursor=ocp.args.JsonSave({"epoch": cursor.epoch, "history": cursor.history}),
@@ -54,12 +60,16 @@ class Checkpoints:
         try:
             self._manager.save(cursor.epoch, args=content, force=True)
         except (OSError, ValueError) as error:
-            if not is_disk_error(error):
+            reason = disk_error(error)
+            if reason is None:
                 raise
-            raise UserError(
-                f"{self._folder}: cannot save a checkpoint ({first_line(error)}); free some space and run the same "
-                "command to go on from the last good one"
-            ) from error
+            raise self._failed(reason) from error
+
+    def _failed(self, reason: str) -> UserError:
+        return UserError(
+            f"{self._folder}: cannot save a checkpoint ({reason}); free some space and run the same command to go on "
+            "from the last good one"
+        )
 
     def restore(self, like: State) -> tuple[State, Cursor] | None:
         """Returns the last complete checkpoint with the shapes and shardings of `like`, or None."""
@@ -72,18 +82,12 @@ class Checkpoints:
         return restored.state, Cursor(**restored.cursor)
 
 
-def is_disk_error(error: BaseException) -> bool:
-    """Whether the operating system refused to write: full disk, quota, read-only or no permission.
+def disk_error(error: OSError | ValueError) -> str | None:
+    """Says in the system's words why it refused to write: full disk, quota, read-only, no permission; else None.
 
-    TensorStore reports it as a ValueError with the system's words.
+    TensorStore reports it as a ValueError that has these words in it.
     """
-    codes = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO}
+    codes = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EIO)
     if isinstance(error, OSError):
-        return error.errno in codes
-    words = ("No space left", "ENOSPC", "Disk quota", "Read-only file system", "Permission denied", "File too large")
-    return any(word in str(error) for word in words)
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, shortened."""
-    return str(error).split("\n", 1)[0][:160]
+        return os.strerror(error.errno) if error.errno in codes else None
+    return next((os.strerror(code) for code in codes if os.strerror(code) in str(error)), None)

@@ -1,11 +1,15 @@
 """TensorBoard: what each run logs while it trains, and what each setting came to, as event files."""
 
+import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from pmjax.types import HostArray
 
@@ -17,12 +21,30 @@ _TAGS = {
 }
 
 
+class _Log:
+    """One event file, written at once: the thread of a SummaryWriter hides a full disk, and then blocks for ever."""
+
+    def __init__(self, folder: Path, purge_step: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._events = EventsWriter(str(folder / "events"))
+        # A resumed run logs some epochs again; TensorBoard drops the older ones from that step on.
+        self._events.write_event(Event(step=purge_step, session_log=SessionLog(status=SessionLog.START)))
+
+    def add(self, content: Any, step: int = 0) -> None:
+        self._events.write_event(Event(wall_time=time.time(), step=step, summary=content))
+
+    def close(self) -> None:
+        self._events.close()
+
+
 class Monitor:
     """Event files under `folder`: `<model>/<setting>/fold<k>/seed<s>` for runs, `<model>/<setting>` for results."""
 
     def __init__(self, folder: Path) -> None:
+        # A loss that is not finite is said once, as a finding, and not by a warning for each number.
+        logging.getLogger("tensorboardX.x2num").setLevel(logging.ERROR)
         self._folder = folder
-        self._writers: dict[str, SummaryWriter] = {}
+        self._logs: dict[str, _Log] = {}
 
     def __enter__(self) -> "Monitor":
         return self
@@ -34,31 +56,28 @@ class Monitor:
 
     def close(self) -> None:
         """Flushes and closes what is open; later calls open anew."""
-        for writer in self._writers.values():
-            writer.close()
-        self._writers.clear()
+        while self._logs:
+            self._logs.popitem()[1].close()
 
-    def _writer(self, run: str, step: int = 0) -> SummaryWriter:
-        if run not in self._writers:
-            # A resumed run logs some epochs again; TensorBoard drops the older ones from that step on.
-            self._writers[run] = SummaryWriter(str(self._folder / run), purge_step=step, write_to_disk=True)
-        return self._writers[run]
+    def _log(self, run: str, step: int = 0) -> _Log:
+        if run not in self._logs:
+            self._logs[run] = _Log(self._folder / run, step)
+        return self._logs[run]
 
     def epoch(self, runs: list[str], epoch: int, metrics: Mapping[str, HostArray]) -> None:
         """Logs an epoch's metrics (R,) of the runs that moved."""
         for r, run in enumerate(runs):
             if metrics["active"][r]:
-                writer = self._writer(run, epoch)
                 for name, tag in _TAGS.items():
-                    writer.add_scalar(tag, float(metrics[name][r]), epoch)
+                    self._log(run, epoch).add(summary.scalar(tag, float(metrics[name][r])), epoch)
 
     def setting(self, run: str, hparams: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
         """Logs what a setting came to, for the HPARAMS page."""
         plain = {k: v if isinstance(v, int | float | str | bool) else str(v) for k, v in hparams.items()}
-        self._writer(run).add_hparams(
-            plain, {f"hparam/{k}": v for k, v in metrics.items()}, name="hparams", global_step=0
-        )
+        named = {f"hparam/{k}": v for k, v in metrics.items()}
+        for content in (*summary.hparams(plain, named), *(summary.scalar(k, v) for k, v in named.items())):
+            self._log(f"{run}/hparams").add(content)
 
     def pr_curve(self, run: str, label: HostArray, probability: HostArray) -> None:
         """Logs the precision-recall curve of test predictions (one class against the rest)."""
-        self._writer(run).add_pr_curve("test/precision_recall", label, probability, global_step=0)
+        self._log(run).add(summary.pr_curve("test/precision_recall", label, probability))
