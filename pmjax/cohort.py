@@ -66,6 +66,7 @@ class Classify:
 
     def __post_init__(self) -> None:
         label = np.asarray(self.label)
+        _require_rows(self.name, label)
         if label.dtype.kind == "f":
             bad = ~np.isfinite(label)
             if bad.any():
@@ -114,6 +115,7 @@ class Survive:
 
     def __post_init__(self) -> None:
         time = np.asarray(self.time, np.float64)
+        _require_rows(self.name, time)
         bad = ~np.isfinite(time) | (time <= 0)
         if bad.any():
             raise UserError(
@@ -153,6 +155,11 @@ class Survive:
 
 
 Task = Classify | Survive
+
+
+def _require_rows(name: str, column: HostArray) -> None:
+    if not len(column):
+        raise UserError(f"task {name!r} is empty, no patient is left; check the filter and the source")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ several processes: see launch/. Research use only.
 """
 
 import os
+import runpy
 import signal
 import sys
 import traceback
@@ -31,19 +32,20 @@ def main(arguments: Sequence[str]) -> int:
     if {"--help", "-h", "-help"} & set(arguments):
         print(__doc__, end="")  # noqa: T201
         return 0
-    debug = "--debug" in arguments
     from pmjax.errors import UserError
 
+    caught: UserError | OSError
     try:
         return _launch(arguments)
     except UserError as error:
-        code, message = error.exit_code, str(error)
+        caught, code, message = error, error.exit_code, str(error)
     except OSError as error:
         # A full or read-only disk anywhere; what was saved before stays whole.
-        code, message = 2, f"{error.filename or 'writing'}: {error.strerror or error}"
-    if debug:
-        traceback.print_exc()
-    print(f"pmjax: error: {message}", file=sys.stderr)  # noqa: T201
+        where = f"{error.filename}: " if error.filename else ""
+        caught, code, message = error, 2, f"{where}{error.strerror or error}; mend it and run the same command to go on"
+    if "--debug" in arguments:
+        traceback.print_exception(caught)
+    print(f"pmjax: error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return code
 
 
@@ -77,29 +79,60 @@ def parse(arguments: Sequence[str]) -> tuple[dict[str, Any], Path, bool]:
     from absl import flags
     from ml_collections import config_flags
 
+    from pmjax.config import check, plain
     from pmjax.errors import UserError
 
     values = flags.FlagValues()
     named = [a.split("=", 1)[1] for a in arguments if a.startswith("--config=")]
     path = find_config(named[-1] if named else "quickstart")
-    # The config goes first: a value can be overridden only once it is known.
-    argv = ["pmjax", f"--config={path}", *(a for a in arguments if not a.startswith("--config="))]
-    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
+    shipped = load_config(path)
+    argv = ["pmjax", *(a for a in arguments if not a.startswith("--config="))]
     flags.DEFINE_string("workdir", None, "", flag_values=values)
     flags.DEFINE_bool("quiet", False, "", flag_values=values)
     flags.DEFINE_bool("debug", False, "", flag_values=values)
     try:
+        _check_overrides(shipped, argv)
+        config_flags.DEFINE_config_dict("config", shipped, flag_values=values, sys_argv=argv)
         extra = values(argv)[1:]
-        config = values.config.to_dict()
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, SyntaxError, ImportError) as error:
-        # str of a KeyError is the repr of its message.
-        said = error.args[0] if isinstance(error, KeyError) and error.args else error
-        raise UserError(f"{path}: {' '.join(str(said).split())}; see --help") from error
+    except (flags.Error, TypeError, ValueError) as error:
+        raise UserError(f"{error}; see {path} and --help") from error
     if extra:
         raise UserError(f"argument {extra[0]!r} is not a flag; see --help")
-    if not isinstance(config.get("study"), str) or not config["study"]:
-        raise UserError(f"{path}: config.study is missing; give the study a name")
+    config = plain(values.config.to_dict())
+    check(config)
     return config, Path(values.workdir or Path("runs") / config["study"]), values.quiet
+
+
+def load_config(path: Path) -> Any:
+    """Returns the ConfigDict that `get_config()` of a file returns.
+
+    Raises:
+        UserError: the file cannot be read or run, or has no such function.
+    """
+    from ml_collections import ConfigDict
+
+    from pmjax.errors import UserError
+
+    try:
+        config = runpy.run_path(str(path))["get_config"]()
+    except Exception as error:  # The file is a program of the user's: it may raise anything.
+        said = "there is no get_config()" if error.args == ("get_config",) else f"{type(error).__name__}: {error}"
+        raise UserError(f"{path}: {said}; mend the config file") from error
+    if not isinstance(config, ConfigDict):
+        raise UserError(f"{path}: get_config() returns {type(config).__name__}; return a ml_collections.ConfigDict")
+    return config
+
+
+def _check_overrides(config: Any, argv: Sequence[str]) -> None:
+    from pmjax.errors import UserError
+
+    for argument in (a for a in argv if a.startswith("--config.")):
+        section = config
+        for key in argument.split("=", 1)[0].split(".")[1:]:
+            known = list(section) if hasattr(section, "keys") else ["no key below it"]
+            if key not in known:
+                raise UserError(f"{argument}: {key!r} is not a key of the config; there is {', '.join(known)}")
+            section = section[key]
 
 
 def find_config(name: str) -> Path:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pmjax import audit, data, environment, evaluate, predictions, report, train
 from pmjax import workdir as directory
-from pmjax.cohort import Cohort
+from pmjax.cohort import Cohort, Survive
 from pmjax.data.summary import summarise
 from pmjax.errors import UserError
 from pmjax.evidence import Finding, config_sha256, save_results
@@ -31,8 +31,7 @@ def run(config: Config, workdir: Path, *, stages: Stages, stop: Callable[[], int
         AuditError: a blocking finding stopped the study.
         StoppedError: `stop()` gave the number of a signal; the same call goes on from there.
     """
-    config = directory.plain(at_scale(config))
-    check_keys(config)
+    config = at_scale(config)
     first = jax.process_index() == 0
     with directory.claim(workdir, config) if first else nullcontext():
         if first and directory.is_finished(workdir):
@@ -44,6 +43,9 @@ def run(config: Config, workdir: Path, *, stages: Stages, stop: Callable[[], int
             if first:
                 describe(cohort, findings, workdir)
             audit.stop_if_blocked(findings)
+            check_fit(config, cohort, splits)
+            if first:
+                directory.write_json(workdir / directory.CONFIG, config)
         table, history = train_all(config, cohort, splits, workdir, stages, stop)
         if not first:
             return None
@@ -88,14 +90,29 @@ def at_scale(config: Config) -> Config:
     }
 
 
-def check_keys(config: Config) -> None:
-    """Raises where a section of the config is missing or unknown."""
-    wanted = {"study", "scale", "seed", "cohort", "splits", "prepare", "models", "train", "grid", "baselines"}
-    wanted |= {"evaluate", "audit"}
-    for key in sorted(wanted ^ set(config)):
-        raise UserError(f"config.{key}: {'is missing' if key in wanted else 'is unknown'}; see configs/quickstart.py")
-    if not config["models"] and not config["baselines"]:
-        raise UserError("config.models: neither a model nor a baseline is named; there is nothing to do")
+def check_fit(config: Config, cohort: Cohort, splits: Splits) -> None:
+    """Raises where models, baselines or evidence do not fit the cohort, before any of them costs time."""
+    for spec in config["models"].values():
+        train.check_model(spec, cohort, splits, grid=config["grid"], plan=make_plan(config), **common(config))
+    for name, spec in config["baselines"].items():
+        train.check_baseline(name, spec, cohort)
+    columns = ["site", "arm", *([] if cohort.groups is None else cohort.groups)]
+    end = cohort.task.time.max() if isinstance(cohort.task, Survive) else None
+    evaluate.check(columns, end, **evaluation(config))
+
+
+def make_plan(config: Config) -> train.Plan:
+    """The plan of training; `profile` is the study's own."""
+    return train.Plan(**{k: v for k, v in config["train"].items() if k != "profile"})
+
+
+def common(config: Config) -> dict[str, Any]:
+    """The keywords that models and baselines share."""
+    return {
+        "indicators": config["prepare"]["indicators"],
+        "horizons": tuple(config["evaluate"]["horizons"]),
+        "seed": config["seed"],
+    }
 
 
 def evaluation(config: Config) -> dict[str, Any]:
@@ -126,25 +143,18 @@ def train_all(
     config: Config, cohort: Cohort, splits: Splits, workdir: Path, stages: Stages, stop: Callable[[], int]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Trains every model and baseline; returns Predictions and history."""
-    settings = dict(config["train"])
-    profile = settings.pop("profile")
-    plan = train.Plan(**settings)
-    common = {
-        "indicators": config["prepare"]["indicators"],
-        "horizons": tuple(config["evaluate"]["horizons"]),
-        "seed": config["seed"],
-    }
+    plan, shared = make_plan(config), common(config)
     tables, histories = [], []
     with ExitStack() as stack:
         monitor = stack.enter_context(train.Monitor(workdir / "tensorboard"))
-        if profile and jax.process_index() == 0:
+        if config["train"]["profile"] and jax.process_index() == 0:
             stack.enter_context(jax.profiler.trace(str(workdir / "profile")))
         for name, spec in config["models"].items():
             runs = len(splits.train) * plan.seeds * len(train.expand(config["grid"]))
             with stages.stage(name, runs * plan.epochs):
                 hooks = train.Hooks(stop, make_log(name, splits, stages, monitor))
                 trained = train.train_model(
-                    name, spec, cohort, splits, grid=config["grid"], plan=plan, workdir=workdir, hooks=hooks, **common
+                    name, spec, cohort, splits, grid=config["grid"], plan=plan, workdir=workdir, hooks=hooks, **shared
                 )
                 monitor.close()
             tables.append(trained.predictions)
@@ -154,7 +164,7 @@ def train_all(
             grid = {k: v for k, v in spec.items() if k != "input"}
             with stages.stage(name, len(train.expand(grid)) * len(splits.train)):
                 progress = make_progress(stages, stop)
-                tables.append(train.train_baseline(name, spec, cohort, splits, progress=progress, **common))
+                tables.append(train.train_baseline(name, spec, cohort, splits, progress=progress, **shared))
     history = pd.concat(histories, ignore_index=True) if histories else pd.DataFrame()
     return pd.concat(tables, ignore_index=True), history
 
@@ -207,7 +217,7 @@ def only_whole_settings(table: pd.DataFrame, history: pd.DataFrame) -> pd.DataFr
     Raises:
         UserError: nothing is left.
     """
-    if not history.empty:
+    if not history.empty and not table.empty:
         failed = history[history["failed_step"] >= 0][["model", "setting"]].drop_duplicates()
         broken = pd.MultiIndex.from_frame(table[["model", "setting"]]).isin(pd.MultiIndex.from_frame(failed))
         table = table[~broken].reset_index(drop=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pmjax.errors import UserError
 
+CONFIG = "config.json"
 RESULTS = "results.json"
 REPORT = "report.html"
 
@@ -40,11 +41,9 @@ def claim(workdir: Path, config: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _check_config(workdir: Path, config: Mapping[str, Any]) -> None:
-    path = workdir / "config.json"
-    if not path.exists():
-        write_json(path, config)
-        return
-    made_by = read_json(path)
+    path = workdir / CONFIG
+    # A study that its config, its data or the audit stopped before training left none, so that it can be mended.
+    made_by = read_json(path) if path.exists() else config
     if made_by != config:
         where = first_difference(made_by, config)
         raise UserError(
@@ -60,11 +59,6 @@ def first_difference(a: Any, b: Any, at: str = "config") -> str:
             if key not in a or key not in b or a[key] != b[key]:
                 return first_difference(a.get(key), b.get(key), f"{at}.{key}")
     return at
-
-
-def plain(tree: Any) -> Any:
-    """Returns `tree` as JSON knows it: dicts, lists and scalars."""
-    return json.loads(json.dumps(tree))
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,6 +1,6 @@
 """From predictions to evidence: every number with its interval, what it was computed on and how."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import numpy as np
@@ -14,7 +14,7 @@ from pmjax.evaluate.intervals import interval
 from pmjax.evaluate.pool import Metrics, Pool, Replicate, build_pool, survival_name
 from pmjax.evidence import Evidence
 
-__all__ = ["build_pool", "calibration_curve", "choose", "chosen_rows", "evaluate"]
+__all__ = ["build_pool", "calibration_curve", "check", "choose", "chosen_rows", "evaluate"]
 
 
 def evaluate(
@@ -47,7 +47,11 @@ def evaluate(
     Raises:
         UserError: an argument that does not fit the predictions or patients, named in the message.
     """
-    _check(predictions, baselines, resamples, threshold, horizons)
+    absent = [b for b in baselines if b not in set(predictions["model"])]
+    if absent:
+        raise UserError(f"baselines: predictions hold no model {absent[0]!r}")
+    end = float(predictions["time"].max()) if "time" in predictions.columns else None
+    check(patients.columns, end, resamples=resamples, threshold=threshold, horizons=horizons, groups=groups)
     judged = build_pool(predictions, resamples, seed)
     found = fairness.levels(judged.truth["row"], patients, groups)
     # At a horizon a patient needs one prediction made at time 0.
@@ -156,25 +160,31 @@ def _definition(judged: Pool, metric: str) -> str:
     return f"{text}; mean over classes, one against the rest" if macro else text
 
 
-def _check(
-    predictions: pd.DataFrame,
-    baselines: tuple[str, ...],
+def check(
+    columns: Iterable[str],
+    end: float | None,
+    *,
     resamples: int,
     threshold: float,
     horizons: tuple[float, ...],
+    groups: tuple[str, ...],
 ) -> None:
-    absent = [b for b in baselines if b not in set(predictions["model"])]
-    if absent:
-        raise UserError(f"baselines: predictions hold no model {absent[0]!r}")
+    """Raise a UserError where `evaluate` would refuse its arguments.
+
+    Args:
+        columns: of the patients.
+        end: of follow-up; None where the task has no times.
+        resamples, threshold, horizons, groups: see `evaluate`.
+    """
+    fairness.require(columns, groups)
     if resamples < 1:
         raise UserError(f"evaluate.resamples is {resamples}; it must be at least 1")
     if not 0 < threshold < 1:
         raise UserError(f"evaluate.threshold is {threshold}; it must be between 0 and 1")
     if not horizons:
         return
-    if "time" not in predictions.columns:
+    if end is None:
         raise UserError("evaluate.horizons: this task has no times; leave them empty")
-    end = predictions["time"].max()
     for h in horizons:
         if not 0 < h < end:
             raise UserError(f"evaluate.horizons: {h:g} is not between 0 and the end of follow-up, {end:g}")

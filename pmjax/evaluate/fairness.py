@@ -1,6 +1,6 @@
 """Subgroup evidence: each level of a group, and how far it lies from everybody else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,10 +39,7 @@ def levels(rows: pd.Series, patients: pd.DataFrame, columns: tuple[str, ...]) ->
     Raises:
         UserError: a column that `patients` lacks, or a row that it lacks.
     """
-    for column in columns:
-        if column not in patients.columns:
-            has = ", ".join(c for c in patients.columns if c not in ("row", "patient")) or "none"
-            raise UserError(f"evaluate.groups: patients have no column {column!r}; there is {has}")
+    require(patients.columns, columns)
     known = patients.drop_duplicates("row").set_index("row")
     absent = ~rows.isin(known.index)
     if absent.any():
@@ -52,6 +49,14 @@ def levels(rows: pd.Series, patients: pd.DataFrame, columns: tuple[str, ...]) ->
         value = known[column].reindex(rows).fillna("missing").astype(str).replace("", "missing").to_numpy()
         found += [Level(column, v, value == v) for v in sorted(set(value))]
     return found
+
+
+def require(columns: Iterable[str], groups: tuple[str, ...]) -> None:
+    """Raise a UserError that names a group which is not among the columns of the patients."""
+    has = [c for c in columns if c not in ("row", "patient")]
+    for group in groups:
+        if group not in has:
+            raise UserError(f"evaluate.groups: patients have no column {group!r}; there is {', '.join(has) or 'none'}")
 
 
 def subgroup(pool: Pool, model: str, metrics: Metrics, level: Level) -> Iterator[tuple[str, np.ndarray]]:

@@ -1,8 +1,19 @@
 """Training: many runs at once, to Predictions."""
 
-from pmjax.train.baselines import train_baseline
+from pmjax.train.baselines import check_baseline, train_baseline
 from pmjax.train.loop import Hooks, StoppedError
-from pmjax.train.model import Plan, Trained, expand, train_model
+from pmjax.train.model import Plan, Trained, check_model, expand, train_model
 from pmjax.train.monitor import Monitor
 
-__all__ = ["Hooks", "Monitor", "Plan", "StoppedError", "Trained", "expand", "train_baseline", "train_model"]
+__all__ = [
+    "Hooks",
+    "Monitor",
+    "Plan",
+    "StoppedError",
+    "Trained",
+    "check_baseline",
+    "check_model",
+    "expand",
+    "train_baseline",
+    "train_model",
+]

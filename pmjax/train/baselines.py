@@ -4,6 +4,7 @@ Each setting is fitted on the training rows to predict the validation rows, by w
 training and validation rows to predict the test rows: the whole of what a user would have had.
 """
 
+import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -45,16 +46,10 @@ def train_baseline(
     Raises:
         UserError: unknown baseline, or one that does not fit the task.
     """
-    if name not in BASELINES:
-        raise UserError(f"config.baselines: {name!r} is unknown; use {', '.join(BASELINES)}")
-    kind, prepare, fit = BASELINES[name]
-    if not isinstance(cohort.task, kind):
-        raise UserError(f"config.baselines: {name} cannot predict the task {cohort.task.name!r}; drop it")
+    check_baseline(name, spec, cohort)
+    _, prepare, fit = BASELINES[name]
     grid = dict(spec)
-    source = grid.pop("input", None)
-    if source not in cohort.modalities:
-        raise UserError(f"config.baselines.{name}.input: {source!r} is not one of {', '.join(cohort.modalities)}")
-    modality = cohort.modalities[source]
+    modality = cohort.modalities[grid.pop("input")]
     gaps = transforms.missing_columns(modality) if indicators else ()
     tables = []
     for setting in expand(grid):
@@ -72,10 +67,32 @@ def train_baseline(
                 ("test", both, splits.test[s]),
             ):
                 x = prepare(modality, rows, gaps)
-                columns = fit(x, cohort.task, rows, horizons=horizons, seed=seed, **setting)
+                try:
+                    columns = fit(x, cohort.task, rows, horizons=horizons, seed=seed, **setting)
+                except ValueError as error:  # what scikit-learn and lifelines raise at a value out of its range
+                    raise UserError(f"config.baselines.{name}: {describe_setting(setting)} fails ({error})") from error
                 tables.append(predictions_table(cohort, columns, np.flatnonzero(target), part, **keys))
             progress()
     return pd.concat(tables, ignore_index=True)
+
+
+def check_baseline(name: str, spec: Mapping[str, Any], cohort: Cohort) -> None:
+    """Raises a UserError where the baseline is unknown, does not fit the cohort, or takes no such keyword."""
+    if name not in BASELINES:
+        raise UserError(f"config.baselines: {name!r} is unknown; use {', '.join(BASELINES)}")
+    kind, _, fit = BASELINES[name]
+    if not isinstance(cohort.task, kind):
+        raise UserError(f"config.baselines: {name} cannot predict the task {cohort.task.name!r}; drop it")
+    if spec["input"] not in cohort.modalities:
+        known = ", ".join(cohort.modalities)
+        raise UserError(f"config.baselines.{name}.input: {spec['input']!r} is not one of {known}")
+    takes = HistGradientBoostingClassifier if fit is fit_boosting else fit
+    given = ("x", "task", "rows", "horizons", "seed", "random_state", "early_stopping")
+    known_keywords = [k for k in inspect.signature(takes).parameters if k not in given]
+    for key in spec:
+        if key not in ("input", *known_keywords):
+            raise UserError(f"config.baselines.{name}: it takes no {key!r}; it takes {', '.join(known_keywords)}")
+    expand(spec)
 
 
 def flat(modality: Modality, rows: HostArray, indicators: tuple[int, ...]) -> HostArray:

@@ -62,6 +62,8 @@ def build_head(
             raise UserError(
                 "config.evaluate.horizons: survival at a horizon is undefined where covariates change; use ()"
             )
+        if not isinstance(bins, int) or bins < 1:
+            raise UserError(f"config.models: bins is {bins!r}; it must be a whole number of at least 1")
         return _cox(task, train, horizons) if kind == "cox" else _hazard(task, train, bins, horizons)
     raise UserError(
         f"config.models: head {kind!r} does not fit the task {task.name!r}; use "

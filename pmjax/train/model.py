@@ -122,6 +122,23 @@ def train_model(
     return Trained(*(pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True)))
 
 
+def check_model(
+    spec: Mapping[str, Any],
+    cohort: Cohort,
+    splits: Splits,
+    *,
+    grid: Mapping[str, Any],
+    plan: Plan,
+    indicators: bool,
+    horizons: tuple[float, ...],
+    seed: int,
+) -> None:
+    """Raises a UserError where `train_model` would refuse the spec, the grid or the plan; trains nothing."""
+    parallel.choose(plan.parallel)
+    for keywords, _ in by_architecture(spec, grid):
+        _problem(keywords, cohort, splits, plan, indicators, horizons, seed)
+
+
 def by_architecture(
     spec: Mapping[str, Any], grid: Mapping[str, Any]
 ) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
@@ -150,7 +167,7 @@ def _problem(
         known = ", ".join(cohort.modalities)
         raise UserError(f"config.models: cohort {cohort.name!r} has no input {source!r}; it has {known}")
     modality = cohort.modalities[source]
-    bins = {"bins": keywords.pop("bins")} if "bins" in keywords else {}
+    bins = {"bins": keywords.pop("bins")} if kind == "hazard" and "bins" in keywords else {}
     head = heads.build_head(kind, cohort.task, splits.train, class_weight=plan.class_weight, horizons=horizons, **bins)
     return Problem(
         model=models.build(family, head.outputs, bias=kind != "cox", precision=plan.precision, **keywords),
