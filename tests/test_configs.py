@@ -47,9 +47,7 @@ def test_it_runs_to_the_end_at_smoke_scale(path, tmp_path):
     for model in names:
         assert 0 < judged[model].low < judged[model].high < 1
     for e in evidence:
-        bounds = [e.low, e.estimate, e.high]
-        if e.low is None:
-            assert e.high is None
-            assert e.method
-        else:
-            assert bounds == sorted(bounds), e
+        # A bound may be out of reach, such as the upper one of a median survival beyond the last patient.
+        known = [x for x in (e.low, e.estimate, e.high) if x is not None]
+        assert known == sorted(known), e
+        assert e.method
