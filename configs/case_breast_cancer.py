@@ -1,7 +1,7 @@
 """Breast cancer (GBSG2): recurrence-free survival with and without hormone therapy, against Cox regression.
 
 Command: python -m pmjax.launch --config=case_breast_cancer
-Time: 33 s on 2 CPU cores · measured: Harrell's C DNN-Cox .689, DNN-hazard .666; Cox .667 (intervals: README)
+Time: 33 s on 2 CPU cores · measured: Harrell's C DNN-Cox .689, DNN-hazard .666; Cox .666 (intervals: README)
 """
 
 from ml_collections import ConfigDict

@@ -3,13 +3,14 @@ and as the flax modules that hold their parameters. All of them work under `vmap
 
 import math
 from itertools import product
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-Dtype = jnp.dtype | type | str
+Dtype = Any  # what JAX calls DTypeLike; its name and its types differ between versions
 
 
 def convolve(inputs: Float[Array, "B *S C"], kernel: Float[Array, "*K C F"]) -> Float[Array, "B *S F"]:
