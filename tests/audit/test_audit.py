@@ -56,7 +56,10 @@ def test_a_long_list_of_patients_is_cut_with_its_count():
 
 
 def test_warnings_and_notes_do_not_stop():
-    stop_if_blocked([Finding("class-absent", "warning", "m"), Finding("site-absent", "note", "m")])
+    harmless = [Finding("class-absent", "warning", "m"), Finding("site-absent", "note", "m")]
+    stop_if_blocked(harmless)
+    with pytest.raises(AuditError, match="label-copy"):
+        stop_if_blocked([*harmless, Finding("label-copy", "blocking", "m")])
 
 
 def test_an_unknown_check_in_allow_lists_the_checks(blocked):
