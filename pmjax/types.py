@@ -14,7 +14,6 @@ Array = jax.Array
 HostArray = NDArray[Any]  # beartype refuses the same written as np.ndarray[Any, Any]
 AnyArray = Array | np.ndarray  # jaxtyping takes no parametrised class on Python 3.13
 
-TaskKind = Literal["classify", "survive"]
 ModalityKind = Literal["table", "sequence", "series", "image"]
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")

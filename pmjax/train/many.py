@@ -74,14 +74,14 @@ class Program:
         self.train_shape = batches.table_shape(problem.train.sum(axis=1), schedule.batch_size, multiple)
         # Larger batches where there is no gradient; bounded, since a Cox loss takes B² pairs of rows.
         self.validation_shape = batches.table_shape(problem.validation.sum(axis=1), 1024, multiple)
-        recipe = self._recipe()
-        forward = make_forward(recipe)
-        self.epoch = self.place.compile_epoch(partial(make_epoch, recipe))
+        self._recipe = self._make_recipe()
+        forward = make_forward(self._recipe)
+        self.epoch = self.place.compile_epoch(partial(make_epoch, self._recipe))
         self._init = self.place.compile(jax.vmap(self._init_one, (0, None, None)))
         self._outputs = self.place.compile(jax.vmap(forward, (0, 0, None, None)))
         self.data = self.place.everywhere(Data(problem.values.astype(np.float32), problem.mask, problem.head.target))
 
-    def _recipe(self) -> Recipe:
+    def _make_recipe(self) -> Recipe:
         schedule, steps = self.schedule, self.schedule.epochs * self.train_shape[0]
         return Recipe(
             apply=self.problem.model.apply,
@@ -97,7 +97,7 @@ class Program:
 
     def _init_one(self, run: Run, values: Any, mask: Any) -> state.State:
         params = self.problem.model.init(run.key, self._transform(run.transform, values, mask), mask)
-        return state.create(params, self._recipe().optimizer(run.setting))
+        return state.create(params, self._recipe.optimizer(run.setting))
 
     def pad(self, specs: list[RunSpec]) -> list[RunSpec]:
         """Fills a short chunk by repeating its last run, so that every chunk has the compiled shape."""
