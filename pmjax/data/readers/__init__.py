@@ -1,0 +1,1 @@
+"""Readers: one format a file, each from bytes to arrays with every fault told in one line."""
