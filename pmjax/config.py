@@ -54,6 +54,18 @@ _SECTIONS = {
     "evaluate": {"resamples": _WHOLE, "threshold": _NUMBER, "horizons": _NUMBERS, "groups": _TEXTS},
     "audit": {"allow": _TEXTS},
 }
+# Keys that a section may lack: what is not given is not done.
+_OPTIONAL = {
+    "splits": {"train_sites": _TEXTS},
+    "prepare": {
+        **dict.fromkeys(("forward_fill", "harmonise"), _FLAG),
+        "log1p": _TEXTS,
+        "winsorise": _NUMBER,
+        "select": _WHOLE,
+    },
+    "train": {"augment": _TEXTS},
+    "evaluate": {"recalibrate": _TEXT},
+}
 # Their further keys are the keywords of a cohort, an encoder or a baseline, which check them.
 _OPEN = ("cohort", "grid")
 _MODEL = {"family": _TEXT, "input": _TEXT, "head": _TEXT}
@@ -80,7 +92,8 @@ def check(config: Mapping[str, Any]) -> None:
     """
     _check("config", config, {**_TOP, **dict.fromkeys(_SECTIONS, _SECTION)})
     for name, keys in _SECTIONS.items():
-        _check(f"config.{name}", config[name], keys, closed=bool(keys) and name not in _OPEN)
+        given = {k: kind for k, kind in _OPTIONAL.get(name, {}).items() if k in config[name]}
+        _check(f"config.{name}", config[name], keys | given, closed=bool(keys) and name not in _OPEN)
     for section, keys in (("models", _MODEL), ("baselines", _BASELINE)):
         for name, spec in config[section].items():
             _require(f"config.{section}.{name}", spec, _SECTION)

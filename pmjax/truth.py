@@ -46,5 +46,7 @@ class Truth:
 
     def take(self, rows: HostArray) -> "Truth":
         """Keep `rows` (indices or bool)."""
-        kept = {name: None if column is None else column[rows] for name, column in self._columns().items()}
+        kept: dict[str, Any] = {
+            name: None if column is None else column[rows] for name, column in self._columns().items()
+        }
         return replace(self, survival={h: s[rows] for h, s in self.survival.items()}, **kept)

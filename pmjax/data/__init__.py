@@ -1,23 +1,31 @@
-"""Cohorts by name: `load("lung")`."""
+"""Cohorts by name: `load("lung")`. What reads a cohort is imported when it is asked for."""
 
 import difflib
 import inspect
+import pkgutil
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from pmjax.cohort import Cohort
-from pmjax.data.breast import gbsg2, wisconsin
-from pmjax.data.heart import heart
-from pmjax.data.hiv import actg175
-from pmjax.data.lung import lung
 from pmjax.errors import UserError
 
 __all__ = ["load", "names"]
 
-_LOADERS: Mapping[str, Callable[..., Cohort]] = MappingProxyType(
-    {"wisconsin": wisconsin, "lung": lung, "gbsg2": gbsg2, "heart": heart, "actg175": actg175}
+Loader = str | Callable[..., Cohort]
+
+PACKAGED: Mapping[str, Loader] = MappingProxyType(
+    {
+        "wisconsin": "pmjax.data.breast:wisconsin",
+        "lung": "pmjax.data.lung:lung",
+        "gbsg2": "pmjax.data.breast:gbsg2",
+        "heart": "pmjax.data.heart:heart",
+        "actg175": "pmjax.data.hiv:actg175",
+    }
 )
+"""Cohorts that ship inside our dependencies."""
+
+_LOADERS: Mapping[str, Loader] = MappingProxyType({**PACKAGED})
 
 
 def names() -> tuple[str, ...]:
@@ -29,16 +37,22 @@ def load(name: str, **options: Any) -> Cohort:
     """Load a cohort by its name; `options` are the keyword arguments of its loader.
 
     Raises:
-        UserError: for a name or an option that does not exist.
+        UserError: for a name or an option that does not exist, or an option that is missing.
     """
     if name not in _LOADERS:
         raise UserError(f"cohort.name {name!r} is unknown{_nearest(name, names())}; choose from {', '.join(names())}")
-    known = tuple(inspect.signature(_LOADERS[name]).parameters)
+    loader = _LOADERS[name]
+    function = pkgutil.resolve_name(loader) if isinstance(loader, str) else loader
+    parameters = inspect.signature(function).parameters
+    known = tuple(parameters)
     for option in options:
         if option not in known:
             takes = f"it takes {', '.join(known)}" if known else "it takes none"
             raise UserError(f"cohort {name!r} has no option {option!r}{_nearest(option, known)}; {takes}")
-    return _LOADERS[name](**options)
+    for option, parameter in parameters.items():
+        if parameter.default is parameter.empty and option not in options:
+            raise UserError(f"cohort {name!r} needs the option {option!r}; give cohort.{option}")
+    return function(**options)
 
 
 def _nearest(word: str, known: tuple[str, ...]) -> str:
