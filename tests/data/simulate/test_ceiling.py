@@ -72,4 +72,4 @@ def test_quantiles_represent_a_large_cohort_and_brier_is_named_by_horizon():
     first = np.maximum(h[:, None], h) / (h[:, None] + h)
     exact = (first.sum() - 0.5 * len(h)) / (len(h) * (len(h) - 1))
     assert survival_ceiling(eta)["harrell_c"] == pytest.approx(exact, abs=2e-4)
-    assert survival_ceiling(eta, {365: np.array([0.5, 1.0])})["brier@365"] == 0.125
+    assert survival_ceiling(eta, {365.0: np.repeat([0.5, 1.0], 1_500)})["brier@365"] == 0.125
