@@ -5,6 +5,7 @@
 """
 
 import difflib
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,11 +13,17 @@ import jax.numpy as jnp
 from pmjax.errors import UserError
 from pmjax.models.cnn import CNN
 from pmjax.models.dnn import DNN
+from pmjax.models.fusion import Fusion
 from pmjax.models.heads import Predictor
 from pmjax.models.hybrid import Hybrid
 from pmjax.models.rnn import RNN
 
 FAMILIES: dict[str, Any] = {"cnn": CNN, "rnn": RNN, "dnn": DNN, "hybrid": Hybrid}
+"""Encoders of one modality."""
+
+FUSION = "fusion"
+"""The family that takes several modalities, each by an encoder of `FAMILIES`."""
+
 _PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 _WORDS = {
@@ -29,27 +36,50 @@ _WORDS = {
 def build(family: str, outputs: int, *, bias: bool = True, precision: str = "float32", **keywords: Any) -> Predictor:
     """Builds the encoder `family` with a head of `outputs`; `keywords` are the encoder's own.
 
+    A fusion has the keyword `encoders`: for each modality a dict of `family` and that encoder's keywords.
+
     Raises:
         UserError: unknown family, keyword or precision.
     """
-    if family not in FAMILIES:
-        close = difflib.get_close_matches(family, FAMILIES, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(FAMILIES)}"
-        raise UserError(f"config.models: model family {family!r} is unknown; {hint}")
     if precision not in _PRECISIONS:
         raise UserError(f"config.train.precision: {precision!r} is unknown; use one of {', '.join(_PRECISIONS)}")
-    encoder = FAMILIES[family]
-    known = [f for f in encoder.__dataclass_fields__ if f not in ("parent", "name", "dtype")]
-    unknown = [k for k in keywords if k not in known]
-    if unknown:
-        raise UserError(f"config.models: {family} takes no {unknown[0]!r}; it takes {', '.join(known)}")
+    dtype = _PRECISIONS[precision]
+    if family != FUSION:
+        return Predictor(_encoder(family, keywords, dtype), outputs, bias)
+    own = {k: v for k, v in keywords.items() if k != "encoders"}
+    encoders = tuple((name, _sub_encoder(name, spec, dtype)) for name, spec in keywords.get("encoders", {}).items())
+    if not encoders:
+        raise UserError("config.models: fusion.encoders is empty; give each modality an encoder")
+    return Predictor(Fusion(encoders, **_checked(FUSION, Fusion, own), dtype=dtype), outputs, bias)
+
+
+def _sub_encoder(name: str, spec: Any, dtype: Any) -> Any:
+    if not isinstance(spec, Mapping) or "family" not in spec:
+        raise UserError(f"config.models: fusion.encoders.{name} is {spec!r}; give a section with a family")
+    return _encoder(spec["family"], {k: v for k, v in spec.items() if k != "family"}, dtype)
+
+
+def _encoder(family: str, keywords: Mapping[str, Any], dtype: Any) -> Any:
+    if family not in FAMILIES:
+        known = (*FAMILIES, FUSION)
+        close = difflib.get_close_matches(family, known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(known)}"
+        raise UserError(f"config.models: model family {family!r} is unknown; {hint}")
+    return FAMILIES[family](**_checked(family, FAMILIES[family], keywords), dtype=dtype)
+
+
+def _checked(family: str, encoder: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords, each known to the encoder and of its kind; lists become tuples, since encoders are hashed."""
+    fields = encoder.__dataclass_fields__
+    known = [f for f in fields if f not in ("parent", "name", "dtype", "encoders")]
     for keyword, value in keywords.items():
-        kind = encoder.__dataclass_fields__[keyword].type
-        if not _fits(value, kind):
-            raise UserError(f"config.models: {family}.{keyword} is {value!r}; it must be {_WORDS[kind]}")
-    # A config read from JSON has lists where the encoders, which are hashed, take tuples.
-    hashable = {k: tuple(v) if isinstance(v, list) else v for k, v in keywords.items()}
-    return Predictor(encoder(**hashable, dtype=_PRECISIONS[precision]), outputs, bias)
+        if keyword not in known:
+            raise UserError(f"config.models: {family} takes no {keyword!r}; it takes {', '.join(known)}")
+        if not _fits(value, fields[keyword].type):
+            raise UserError(
+                f"config.models: {family}.{keyword} is {value!r}; it must be {_WORDS[fields[keyword].type]}"
+            )
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in keywords.items()}
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -1,8 +1,12 @@
 """Heads: the output layer g on top of an encoder. What its outputs mean is said in train/heads."""
 
+from collections.abc import Mapping
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
+
+from pmjax.models.fusion import Masks
 
 
 class Predictor(nn.Module):
@@ -19,8 +23,12 @@ class Predictor(nn.Module):
 
     @nn.compact
     def __call__(
-        self, inputs: Float[Array, "B *S F"], mask: Bool[Array, "B T"] | None = None, *, train: bool = False
+        self,
+        inputs: Float[Array, "B *S F"] | Mapping[str, Array],
+        mask: Bool[Array, "B T"] | Masks | None = None,
+        *,
+        train: bool = False,
     ) -> Float[Array, "B K"]:
-        """Encodes and projects; whatever the encoder computes in, the loss gets float32."""
+        """Encodes and projects; whatever the encoder computes in, the loss gets float32. A fusion takes dicts."""
         encoded = self.encoder(inputs, mask, train=train).astype(jnp.float32)
         return nn.Dense(self.outputs, use_bias=self.bias)(encoded)
