@@ -20,7 +20,7 @@ LIMIT_RATIO = 200  # honest text and images stay far below; deflate reaches 1032
 LIMIT_DEPTH = 32
 
 _CHUNK = 2**18
-_SMALL = 2**20  # below one MiB no ratio is a danger
+_SMALL = 2**24  # below 16 MiB no ratio is a danger; blank images reach 1000
 _BROKEN = (
     tarfile.TarError,
     zipfile.BadZipFile,

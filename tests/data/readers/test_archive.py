@@ -92,7 +92,7 @@ def broken_second_header():
     return bytes(data)
 
 
-ZEROS = bytes(2**23)
+ZEROS = bytes(2**25)
 HOSTILE = {
     "empty": (b"", "is no zip, tar or tar.gz"),
     "text": (b"id,label\n" * 99, "is no zip, tar or tar.gz"),
