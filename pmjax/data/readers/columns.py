@@ -36,6 +36,10 @@ def role_columns(roles: Mapping[str, Any]) -> tuple[str, ...]:
     Raises:
         UserError: a role that does not exist, or that names no column.
     """
+    if not isinstance(roles, Mapping):
+        raise UserError(
+            f"roles must map roles to columns, such as {{'id': 'pid', 'label': 'diagnosis'}}; got {roles!r}"
+        )
     for role in roles:
         if role not in ROLES + OPTIONS:
             raise UserError(f"roles: {role!r} is no role{nearest(role, ROLES)}; choose from {', '.join(ROLES)}")

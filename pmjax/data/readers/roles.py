@@ -39,7 +39,8 @@ def read_outcomes(frame: pd.DataFrame, roles: Mapping[str, Any], where: str) -> 
     """Read who, what, when and where from the columns that `roles` name.
 
     `roles` maps each of ROLES to a column (`groups` to several, `date` to several or to {input: column}), and may
-    give `classes` (the order of the labels, the last of two is positive; or {label: name}), the `unit` of time and
+    give `classes` (the order of the labels, the last of two is positive; or {label: name},
+    where labels that share a name are one class), the `unit` of time and
     the `name` of the task. Without `id` every row is a patient, named by its number from 1. Dates are ISO 8601, or
     numbers of days. `where` names the table in errors.
 
@@ -159,9 +160,11 @@ def _read_task(columns: Columns) -> Task:
 def _read_label(columns: Columns) -> Classify:
     text = columns.text("label")
     names = _class_names(columns.roles.get("classes"), text)
-    index = np.asarray(pd.Index(list(names)).get_indexer(pd.Index(text)))
-    columns.refuse(index < 0, f"the label is none of {', '.join(names)}", text)
-    return Classify(columns.roles.get("name") or columns.roles["label"], index, tuple(names.values()))
+    row = np.asarray(pd.Index(list(names)).get_indexer(pd.Index(text)))
+    columns.refuse(row < 0, f"the label is none of {', '.join(names)}", text)
+    classes = tuple(dict.fromkeys(names.values()))  # several labels may share a name, and are then one class
+    index = np.asarray([classes.index(name) for name in names.values()])[row]
+    return Classify(columns.roles.get("name") or columns.roles["label"], index, classes)
 
 
 def _class_names(classes: Any, text: HostArray) -> dict[str, str]:
