@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pmjax.data.readers.columns import MISSING
+from pmjax.data.readers.columns import MISSING, nearest
 from pmjax.data.readers.delimited import convert_options, frame_of, read_header, separator
 from pmjax.data.readers.parquet import open_parquet
 from pmjax.errors import UserError
@@ -38,7 +38,7 @@ def stream_table(
     """
     import pyarrow as pa
 
-    blocks = _batches(path, columns, pa.float32(), names, sep, [] if skip_broken else None)
+    blocks = _batches(path, columns, True, names, sep, [] if skip_broken else None)
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             for batch in blocks:
@@ -60,7 +60,7 @@ def stream_text(
     """Read `columns` alone into memory, as text where the file is text; broken rows raise or are noted."""
     import pyarrow as pa
 
-    return frame_of(pa.Table.from_batches(_batches(path, columns, pa.string(), names, sep, excluded)))
+    return frame_of(pa.Table.from_batches(_batches(path, columns, False, names, sep, excluded)))
 
 
 def read_names(path: str | Path, names: Sequence[str] = (), sep: str | None = None) -> list[str]:
@@ -80,24 +80,32 @@ def _is_parquet(path: str | Path) -> bool:
 def _batches(
     path: str | Path,
     columns: Sequence[str],
-    kind: Any,
+    numeric: bool,
     names: Sequence[str],
     sep: str | None,
     excluded: list[str] | None,
 ) -> Iterator[Any]:
     if _is_parquet(path):
-        return _parquet_batches(path, columns, kind)
-    return _text_batches(path, columns, kind, names, sep or separator(Path(path).suffix), excluded)
+        return parquet_batches(path, columns, numeric)
+    return _text_batches(path, columns, numeric, names, sep or separator(Path(path).suffix), excluded)
 
 
-def _parquet_batches(path: str | Path, columns: Sequence[str], kind: Any) -> Iterator[Any]:
+def parquet_batches(path: str | Path, columns: Sequence[str], numeric: bool = False) -> Iterator[Any]:
+    """Read `columns` of a Parquet file as Arrow record batches of at most 16,384 rows.
+
+    Raises:
+        UserError: a column that is not there or, where `numeric`, not of numbers; broken data.
+    """
     import pyarrow as pa
 
     file = open_parquet(path)
+    schema = file.schema_arrow
     for column in columns:
-        found = file.schema_arrow.field(column).type
-        if kind == pa.float32() and not (pa.types.is_primitive(found) and not pa.types.is_temporal(found)):
-            raise UserError(f"{path}: column {column!r} is of type {found}, not numbers; drop it or encode it")
+        if column not in schema.names:
+            raise UserError(f"{path}: there is no column {column!r}{nearest(column, schema.names)}; mend its name")
+        kind = schema.field(column).type
+        if numeric and (pa.types.is_temporal(kind) or not (pa.types.is_primitive(kind) or pa.types.is_null(kind))):
+            raise UserError(f"{path}: column {column!r} is of type {kind}, not numbers; drop it or encode it")
     try:
         for batch in file.iter_batches(_ROWS, columns=list(columns), use_threads=False):
             yield batch.select(list(columns))
@@ -107,7 +115,7 @@ def _parquet_batches(path: str | Path, columns: Sequence[str], kind: Any) -> Ite
 
 
 def _text_batches(
-    path: str | Path, columns: Sequence[str], kind: Any, names: Sequence[str], sep: str, excluded: list[str] | None
+    path: str | Path, columns: Sequence[str], numeric: bool, names: Sequence[str], sep: str, excluded: list[str] | None
 ) -> Iterator[Any]:
     """Read text by pyarrow, whose errors have no line: what it refuses is found again line by line."""
     import pyarrow as pa
@@ -115,12 +123,15 @@ def _text_batches(
 
     header = read_names(path, names, sep)
     lines = sum(1 for line in _text_lines(path) if line.strip()) - (not names)
+    if not lines:
+        raise UserError(f"{path}: there is a header and no row; get the file again")
     skipped: list[str] = []
 
     def skip(row: Any) -> str:
         skipped.append(f"{path}, row {row.number}: {row.actual_columns} fields, the header has {len(header)}")
         return "skip" if excluded is not None else "error"
 
+    kind = pa.float32() if numeric else pa.string()
     rows = 0
     try:
         reader = arrow.open_csv(
@@ -133,22 +144,28 @@ def _text_batches(
             rows += batch.num_rows
             yield batch
     except pa.ArrowInvalid as error:
-        _find_broken(path, header, columns if kind == pa.float32() else (), sep)
+        _find_broken(path, header, columns if numeric else (), sep, excluded is not None)
         raise UserError(f"{path}, after row {rows}: {' '.join(str(error).split())}; mend the table") from error
     if rows + len(skipped) != lines:
         raise UserError(f"{path}: {lines} lines hold {rows} rows; a quote is open, or holds a line break")
+    if not rows:
+        raise UserError(f"{path}: there is no row to read; get the file again")
     if excluded is not None:
         excluded.extend(skipped)
 
 
-def _find_broken(path: str | Path, header: Sequence[str], columns: Sequence[str], sep: str) -> None:
-    """Raise at the first row that has another number of fields, or no number where a column has numbers."""
+def _find_broken(path: str | Path, header: Sequence[str], columns: Sequence[str], sep: str, skip: bool) -> None:
+    """Raise at the first row that has, unless `skip`, too few or many fields, or text in a column of numbers."""
     reader = csv.reader(_text_lines(path), delimiter=sep)
     numeric = [header.index(column) for column in columns]
     for row in reader:
-        if row and len(row) != len(header):
+        if not row or [field.strip() for field in row] == list(header):
+            continue
+        if len(row) != len(header):
+            if skip:
+                continue
             raise UserError(f"{path}, line {reader.line_num}: {len(row)} fields, the header has {len(header)}")
-        for at in numeric if row and reader.line_num > 1 else ():
+        for at in numeric:
             if row[at] not in MISSING and (row[at] != row[at].strip() or not _is_number(row[at])):
                 where = f"{path}, line {reader.line_num}: column {header[at]!r}"
                 raise UserError(f"{where} holds {row[at][:80]!r}, which is no number; mend it or drop the column")
