@@ -52,8 +52,8 @@ def simulate_clinical(
     if variables < 4 or visits < 1:
         raise UserError(f"simulated clinical: {variables} variables, {visits} visits; needs at least 4 and 1")
     population, row_keys = keys(seed)
-    draw = partial(_draw, measurement(population, variables), visits=visits, outcome=outcome)
-    rows = gather(blocks(draw, row_keys, first, first + n), n)
+    draw = partial(_draw, measurement(population, variables), visits=visits)
+    rows = gather(blocks(draw, row_keys, first, n), n)
     names = tuple(f"v{i + 1:02d}" for i in range(variables))
     task, truth = (_classify if outcome == "classify" else _survive)(rows)
     age = rows["age"].astype(int)
@@ -79,22 +79,21 @@ def simulate_clinical(
             arms=ARMS,
             propensity=np.column_stack([1 - rows["propensity"], rows["propensity"]]),
             planted=_planted(names),
-            notes=("Exact given series or, for the static part, table; arms share the patient's noise.",),
+            notes=("Exact given `series`; `table`, which sums it up, holds less.",),
         ),
     )
 
 
-@partial(jax.jit, static_argnames=("visits", "outcome"))
-def _draw(how: Measurement, key: Array, visits: int, outcome: str) -> dict[str, Array]:
-    return jax.vmap(lambda k: _row(k, how, visits, outcome))(jax.random.split(key, BLOCK))
+@partial(jax.jit, static_argnames="visits")
+def _draw(how: Measurement, key: Array, visits: int) -> dict[str, Array]:
+    return jax.vmap(lambda k: _row(k, how, visits))(jax.random.split(key, BLOCK))
 
 
-def _row(key: Array, how: Measurement, visits: int, outcome: str) -> dict[str, Array]:
-    """Draw one patient with treatment and outcome, laid out as the columns of the cohort."""
-    person, treatment, fate = jax.random.split(key, 3)
+def _row(key: Array, how: Measurement, visits: int) -> dict[str, Array]:
+    """Draw one patient with treatment and both kinds of outcome, laid out as the columns of the cohort."""
+    person, treatment, year, life = jax.random.split(key, 4)
     patient = draw_patient(person, visits, how)
     choice = choose(treatment, patient)
-    result = (diagnose if outcome == "classify" else follow)(fate, patient, choice.treated)
     drug = choice.treated.astype(patient.day.dtype)
     count = patient.real.sum()
     series = [
@@ -114,7 +113,8 @@ def _row(key: Array, how: Measurement, visits: int, outcome: str) -> dict[str, A
         "zero": patient.day.max(),
         "treated": choice.treated,
         "propensity": choice.propensity,
-        **result._asdict(),
+        **diagnose(year, patient, choice.treated)._asdict(),
+        **follow(life, patient, choice.treated)._asdict(),
     }
 
 
@@ -143,7 +143,7 @@ def _classify(rows: Rows) -> tuple[Task, dict[str, Any]]:
         "outcomes": rows["probability"],
         "ceiling": classification_ceiling(probability),
     }
-    return Classify("event within a year", rows["event"].astype(int), ("no event", "event")), truth
+    return Classify("event within a year", rows["ill"].astype(int), ("no event", "event")), truth
 
 
 def _survive(rows: Rows) -> tuple[Task, dict[str, Any]]:

@@ -48,7 +48,7 @@ def simulate_multiomics(
     population, row_keys = keys(seed)
     sizes |= {"clinical": MARKERS}
     how = loadings(population, tuple(sizes.items()))
-    rows = gather(blocks(partial(_draw, how), row_keys, first, first + n), n)
+    rows = gather(blocks(partial(_draw, how), row_keys, first, n), n)
     return Cohort(
         name="simulated_multiomics",
         patient=patient_ids(first, n),
@@ -110,7 +110,7 @@ def _draw(how: dict[str, Array], key: Array) -> dict[str, Array]:
 def _row(key: Array, how: dict[str, Array]) -> dict[str, Array]:
     """Draw one patient and the posterior of the class."""
     which, person, hidden, assays, losses = jax.random.split(key, 5)
-    label = jax.random.choice(which, len(CLASSES), p=jnp.asarray(PRIOR))
+    label = jax.random.categorical(which, jnp.log(jnp.asarray(PRIOR)))
     years, sex, place = jax.random.split(person, 3)
     age = jnp.clip(jnp.round(60 + 12 * jax.random.normal(years)), 18, 95)
     female, site = jax.random.bernoulli(sex), jax.random.bernoulli(place)

@@ -32,9 +32,9 @@ class Choice(NamedTuple):
 
 
 class Diagnosis(NamedTuple):
-    """Whether the event comes within the year, and its exact chance (A,) under each arm given the record."""
+    """Whether the event came within the year, and its exact chance (A,) under each arm given the record."""
 
-    event: Bool[Array, ""]
+    ill: Bool[Array, ""]
     probability: Float[Array, " A"]
 
 

@@ -108,7 +108,7 @@ def draw_patient(key: Array, visits: int, how: Measurement) -> Patient:
 def _person(key: Array) -> tuple[Array, Array]:
     """Draw (group, static)."""
     ethnicity, years, sex = jax.random.split(key, 3)
-    group = jax.random.choice(ethnicity, len(SHARES), p=jnp.asarray(SHARES))
+    group = jax.random.categorical(ethnicity, jnp.log(jnp.asarray(SHARES)))
     age = jnp.clip(jnp.round(MEAN_AGE + SD_AGE * jax.random.normal(years)), 18, 95)
     female = jax.random.bernoulli(sex).astype(age.dtype)
     return group, jnp.concatenate([jnp.stack([age, female]), jax.nn.one_hot(group, len(SHARES))])
@@ -123,9 +123,9 @@ def _drift(key: Array, gap: Array) -> Array:
         state = decay * state + jnp.sqrt(1 - decay**2) * shock
         return state, state
 
-    start, shocks = jax.random.split(key)
-    first = jax.random.normal(start, (len(DAYS),))
-    return jax.lax.scan(step, first, (gap, jax.random.normal(shocks, (*gap.shape, len(DAYS)))))[1]
+    since = gap.at[0].set(jnp.inf)  # an endless gap leaves the stationary law
+    shocks = jax.random.normal(key, (len(gap), len(DAYS)))
+    return jax.lax.scan(step, jnp.zeros(len(DAYS)), (since, shocks))[1]
 
 
 def _last(values: Array, seen: Array) -> Array:
