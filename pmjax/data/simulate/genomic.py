@@ -61,6 +61,8 @@ class Grammar:
             raise UserError(
                 f"conservation {self.conservation} must lie in 0.25 to 1, fidelity {self.fidelity} in 0 to 1"
             )
+        if self.length > 100_000:
+            raise UserError(f"length {self.length}: at most 100,000 letters")
         if self.length < self.shortest:
             raise UserError(
                 f"length {self.length} is too short for both motifs and their gap: at least {self.shortest}"

@@ -13,7 +13,7 @@ and l_j the same of LIMIT, the likelihood of what is seen is, up to a factor wit
 
 The first two factors are Gaussian in z: their integral, and the law N(centre, V) of z given O, have a closed form.
 Under that law the mean of the third is a Gauss–Hermite sum. The recorded proteins make V small, Π_C is smooth on its
-scale, and the sum converges fast in the number of nodes (with 7 a factor log L is within 1e-9 at 500 proteins, 1e-4 at 20). So the
+scale, and the sum converges fast: with 7 nodes a factor log L is within 1e-9 at 500 proteins, within 1e-4 at 20. So the
 posterior is exact, to the error of quadrature, given the values, what is missing, and the batch.
 """
 
@@ -100,7 +100,7 @@ def draw_assay(key: Key[Array, ""], features: int, batches: int, factors: int, m
     Raises:
         UserError: for sizes that cannot be.
     """
-    if not (1 <= markers <= features and batches >= 1 and effect > 0):
+    if not (1 <= markers <= features <= 50_000 and batches >= 1 and effect > 0):
         raise UserError(
             f"markers={markers} must be 1 to features={features}, batches={batches} at least 1, effect={effect} above 0"
         )

@@ -171,6 +171,7 @@ def test_certain_motifs_and_rules_leave_no_doubt():
         ({"gaps": [[5, 3], [1, 2]]}, "0 <= lowest <= highest"),
         ({"conservation": 1.5}, "must lie in 0.25 to 1"),
         ({"length": 54}, "length 54 is too short .* at least 55"),
+        ({"length": 100_001}, "length 100001: at most 100,000"),
         ({"n": 0}, "n=0"),
         ({"first": -1}, "first=-1"),
         ({"seed": -1}, "seed -1"),
