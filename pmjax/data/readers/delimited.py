@@ -57,11 +57,11 @@ def read_delimited(
             convert_options=convert_options(dict.fromkeys(text, pa.string())),
         )
     except pa.ArrowInvalid as error:
-        raise UserError(f"{where}: {error}; mend the table") from error
+        raise UserError(f"{where}: {' '.join(str(error).split())}; mend the table") from error
     if broken:
-        lines = _lines(content, sep)
+        lines = _lines(content, sep, skip)
         for row, fields in broken:
-            refuse(f"{where}, line {lines[row - 1]}: {fields} fields, the header has {len(header)}", excluded)
+            refuse(f"{where}, line {lines[row - skip - 1]}: {fields} fields, the header has {len(header)}", excluded)
     if not table.num_rows:
         raise UserError(f"{where}: there is a header and no row; get the file again")
     return frame_of(table)
@@ -132,10 +132,10 @@ def _check_quotes(content: str, sep: str, where: str) -> None:
         raise UserError(f"{where}, line {reader.line_num}: {error}; mend the quotes") from error
 
 
-def _lines(content: str, sep: str) -> list[int]:
-    """Name the line at which each row ends; rows without a field are not counted, as in pyarrow."""
+def _lines(content: str, sep: str, skip: int) -> list[int]:
+    """Name the line at which each row ends after the `skip` lines of the header; as in pyarrow, empty ones are none."""
     reader = csv.reader(io.StringIO(content), delimiter=sep)
-    return [reader.line_num for row in reader if row]
+    return [reader.line_num for row in reader if row and reader.line_num > skip]
 
 
 def _is_number(name: str) -> bool:

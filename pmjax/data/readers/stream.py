@@ -122,6 +122,9 @@ def _text_batches(
     from pyarrow import csv as arrow
 
     header = read_names(path, names, sep)
+    for column in columns:
+        if column not in header:
+            raise UserError(f"{path}: there is no column {column!r}{nearest(column, header)}; mend its name")
     lines = sum(1 for line in _text_lines(path) if line.strip()) - (not names)
     if not lines:
         raise UserError(f"{path}: there is a header and no row; get the file again")
