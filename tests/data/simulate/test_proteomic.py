@@ -8,6 +8,7 @@ from scipy.stats import multivariate_normal
 from sklearn.linear_model import LogisticRegression
 
 from pmjax.data.simulate import BLOCK, gather, keys
+from pmjax.data.simulate.ceiling import classification_ceiling
 from pmjax.data.simulate.proteomic import (
     LIMIT,
     NOISE,
@@ -128,6 +129,22 @@ def test_logistic_regression_on_the_log_odds_has_coefficient_one(rows, assay):
     fitted = LogisticRegression(C=np.inf).fit(log_odds, rows["label"])
     assert abs(fitted.coef_[0, 0] - 1) < 0.05
     assert abs(fitted.intercept_[0]) < 0.08
+
+
+def test_a_trained_model_learns_but_does_not_pass_the_ceiling(rows):
+    gone = np.isnan(rows["values"])
+    table = np.hstack([np.where(gone, LIMIT, rows["values"]) - LIMIT, gone, rows["batch"][:, None] == np.arange(3)])
+    fitted = LogisticRegression(max_iter=2_000).fit(table[:10_000], rows["label"][:10_000])
+    label = rows["label"][10_000:]
+    weight = np.vstack([np.ones(10_000), resamples(np.arange(10_000).astype(str), 100, 0)])
+    p = fitted.predict_proba(table[10_000:])
+    ceiling = classification_ceiling(rows["probability"][10_000:])
+    reached = classification(label, p, weight, 0.5)
+    for metric, best in (("accuracy", max), ("auroc", max), ("log_loss", min), ("brier", min)):
+        estimate, low, high, _ = interval(reached[metric])
+        bound = low if best is max else high
+        assert best(bound, ceiling[metric]) == ceiling[metric], metric
+        assert estimate == pytest.approx(ceiling[metric], abs=0.1), metric
 
 
 def test_rows_do_not_depend_on_how_they_are_cut(assay):
