@@ -99,7 +99,7 @@ def read_header(content: str, where: str, *, sep: str, names: Sequence[str] = ()
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
         raise UserError(f"{where}, line 1: the column {twice!r} appears twice; rename or drop one")
-    if not names and all(_is_number(name) for name in header):
+    if not names and all(is_number(name) for name in header):
         raise UserError(f"{where}, line 1: numbers where the names of columns belong; give them as `columns`")
     return header, 0 if names else reader.line_num
 
@@ -122,6 +122,15 @@ def frame_of(table: Any) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def is_number(word: str) -> bool:
+    """Say whether a word is a number as Python writes them."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def _check_quotes(content: str, sep: str, where: str) -> None:
     """Refuse a quote that is never closed or that text follows; pyarrow would read on to the end in silence."""
     reader = csv.reader(io.StringIO(content), delimiter=sep, strict=True)
@@ -136,11 +145,3 @@ def _lines(content: str, sep: str, skip: int) -> list[int]:
     """Name the line at which each row ends after the `skip` lines of the header; as in pyarrow, empty ones are none."""
     reader = csv.reader(io.StringIO(content), delimiter=sep)
     return [reader.line_num for row in reader if row and reader.line_num > skip]
-
-
-def _is_number(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return True

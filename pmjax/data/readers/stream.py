@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pmjax.data.readers.columns import MISSING, nearest
-from pmjax.data.readers.delimited import convert_options, frame_of, read_header, separator
+from pmjax.data.readers.delimited import convert_options, frame_of, is_number, read_header, separator
 from pmjax.data.readers.parquet import open_parquet
 from pmjax.errors import UserError
 from pmjax.types import HostArray
@@ -161,25 +161,24 @@ def _find_broken(path: str | Path, header: Sequence[str], columns: Sequence[str]
     """Raise at the first row that has, unless `skip`, too few or many fields, or text in a column of numbers."""
     reader = csv.reader(_text_lines(path), delimiter=sep)
     numeric = [header.index(column) for column in columns]
-    for row in reader:
-        if not row or [field.strip() for field in row] == list(header):
-            continue
-        if len(row) != len(header):
-            if skip:
-                continue
-            raise UserError(f"{path}, line {reader.line_num}: {len(row)} fields, the header has {len(header)}")
-        for at in numeric:
-            if row[at] not in MISSING and (row[at] != row[at].strip() or not _is_number(row[at])):
-                where = f"{path}, line {reader.line_num}: column {header[at]!r}"
-                raise UserError(f"{where} holds {row[at][:80]!r}, which is no number; mend it or drop the column")
-
-
-def _is_number(word: str) -> bool:
     try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+        for row in reader:
+            if not row or [field.strip() for field in row] == list(header):
+                continue
+            if len(row) == len(header):
+                _check_numbers(row, numeric, header, f"{path}, line {reader.line_num}")
+            elif not skip:
+                raise UserError(f"{path}, line {reader.line_num}: {len(row)} fields, the header has {len(header)}")
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: {error}; mend the table") from error
+
+
+def _check_numbers(row: Sequence[str], numeric: Sequence[int], header: Sequence[str], where: str) -> None:
+    for at in numeric:
+        if row[at] not in MISSING and not is_number(row[at]):
+            raise UserError(
+                f"{where}: column {header[at]!r} holds {row[at][:80]!r}, which is no number; mend it or drop the column"
+            )
 
 
 def _text_lines(path: str | Path) -> Iterator[str]:
@@ -191,6 +190,8 @@ def _text_lines(path: str | Path) -> Iterator[str]:
                 number += 1
                 if len(line) == _LONGEST_LINE:
                     raise UserError(f"{path}, line {number}: over {_LONGEST_LINE} bytes; it is no table")
+                if b"\r" in line.rstrip(b"\r\n"):
+                    raise UserError(f"{path}, line {number}: holds a carriage return; end the lines by \\n or \\r\\n")
                 if b"\0" in line:
                     raise UserError(f"{path}, line {number}: holds a NUL byte; it is no text file")
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
