@@ -64,7 +64,7 @@ def read_delimited(
             refuse(f"{where}, line {lines[row - skip - 1]}: {fields} fields, the header has {len(header)}", excluded)
     if not table.num_rows:
         raise UserError(f"{where}: there is a header and no row; get the file again")
-    return frame_of(table)
+    return frame_of(table, where)
 
 
 def convert_options(types: dict[str, Any], columns: Sequence[str] | None = None) -> Any:
@@ -104,8 +104,12 @@ def read_header(content: str, where: str, *, sep: str, names: Sequence[str] = ()
     return header, 0 if names else reader.line_num
 
 
-def frame_of(table: Any) -> pd.DataFrame:
-    """Turn an Arrow table of numbers and text into a frame of float64 and str columns; dates become ISO text."""
+def frame_of(table: Any, where: str) -> pd.DataFrame:
+    """Turn an Arrow table of numbers and text into a frame of float64 and str columns; dates become ISO text.
+
+    Raises:
+        UserError: text that is not UTF-8, of which pyarrow does not check Parquet.
+    """
     import pyarrow as pa
 
     columns = {}
@@ -118,8 +122,17 @@ def frame_of(table: Any) -> pd.DataFrame:
         elif pa.types.is_decimal(kind):
             columns[name] = column.cast(pa.float64()).to_numpy()
         else:
-            columns[name] = column.cast(pa.string()).to_pandas().array
+            columns[name] = _read_strings(column, f"{where}: column {name!r}")
     return pd.DataFrame(columns)
+
+
+def _read_strings(column: Any, where: str) -> Any:
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.string()).to_pandas().array
+    except (UnicodeDecodeError, pa.ArrowInvalid) as error:
+        raise UserError(f"{where} holds text that is not UTF-8; save the file as UTF-8") from error
 
 
 def is_number(word: str) -> bool:

@@ -45,7 +45,7 @@ def read_deepsurv(path: str | Path) -> dict[str, DeepSurvPart]:
     try:
         with h5py.File(path, "r") as file:
             parts = {part: _read_part(file, group, str(path)) for group, part in _PARTS.items() if group in file}
-            rest = sorted(set(file) - set(_PARTS))
+            rest = [repr(group) for group in file if group not in _PARTS][:5]
     except _READ_ERRORS as error:
         message = " ".join(str(error).split())[:160]
         raise UserError(f"{path}: broken, or no HDF5 at all ({message}); get the file again") from error

@@ -96,7 +96,7 @@ def _frames(path: str | Path, columns: Sequence[str]) -> Iterator:
 
     for batch in parquet_batches(path, columns):
         if batch.num_rows:
-            yield frame_of(pa.Table.from_batches([batch]))
+            yield frame_of(pa.Table.from_batches([batch]), str(path))
 
 
 def _mapped(shape: tuple[int, ...], dtype: type, folder: str | None) -> HostArray:

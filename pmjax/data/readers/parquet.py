@@ -24,12 +24,13 @@ def open_parquet(path: str | Path) -> Any:
     try:
         file = parquet.ParquetFile(path, memory_map=False, pre_buffer=False)
         schema = file.schema_arrow
-    except (pa.ArrowException, OSError) as error:
+        names = list(schema.names)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a Parquet file that can be read ({_one_line(error)}); get it again") from error
-    if not schema.names or not file.metadata.num_rows:
-        raise UserError(f"{path}: the table has no {'row' if schema.names else 'column'}; get the file again")
-    if len(set(schema.names)) < len(schema.names):
-        twice = next(name for name in schema.names if schema.names.count(name) > 1)
+    if not names or not file.metadata.num_rows:
+        raise UserError(f"{path}: the table has no {'row' if names else 'column'}; get the file again")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
         raise UserError(f"{path}: the column {twice!r} appears twice; rename or drop one")
     for field in schema:
         if not _is_flat(field.type):
@@ -54,7 +55,7 @@ def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.D
     if cells * 8 > LIMIT:
         raise UserError(f"{path}: {cells} cells are more than are read at once; read it with stream=True")
     try:
-        return frame_of(file.read(columns=None if columns is None else list(columns)))
+        return frame_of(file.read(columns=None if columns is None else list(columns)), str(path))
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: broken Parquet data ({_one_line(error)}); get the file again") from error
 

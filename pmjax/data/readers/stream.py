@@ -60,7 +60,7 @@ def stream_text(
     """Read `columns` alone into memory, as text where the file is text; broken rows raise or are noted."""
     import pyarrow as pa
 
-    return frame_of(pa.Table.from_batches(_batches(path, columns, False, names, sep, excluded)))
+    return frame_of(pa.Table.from_batches(_batches(path, columns, False, names, sep, excluded)), str(path))
 
 
 def read_names(path: str | Path, names: Sequence[str] = (), sep: str | None = None) -> list[str]:

@@ -165,6 +165,16 @@ def test_parquet_of_another_schema_names_the_column(tmp_path):
         table(str(path), roles=ROLES)
 
 
+def test_parquet_text_that_is_not_utf8_is_refused(tmp_path):
+    text = pa.Array.from_buffers(
+        pa.string(), 1, [None, pa.py_buffer(np.array([0, 1], np.int32)), pa.py_buffer(b"\xff")]
+    )
+    write_parquet(tmp_path / "t.parquet", [("pid", text)])
+    for read in (read_table, lambda path: table(str(path), roles={"label": "pid"}, features=["pid"], stream=True)):
+        with pytest.raises(UserError, match="column 'pid'"):
+            read(tmp_path / "t.parquet")
+
+
 def test_parquet_that_swells_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "t.parquet"
     long = pa.array(np.zeros(1 << 22), pa.float64())
