@@ -42,20 +42,23 @@ def kmers(k: int, canonical: bool = False) -> tuple[str, ...]:
     return tuple(w for w in words if not canonical or w <= reverse_complement(w))
 
 
-def kmer_counts(sequences: Sequence[str] | HostArray, k: int, canonical: bool = False) -> HostArray:
+def kmer_counts(
+    sequences: Sequence[str] | HostArray, k: int, canonical: bool = False, mask: HostArray | None = None
+) -> HostArray:
     """Count the k-mers of each sequence; a window with an ambiguous letter or padding does not count.
 
     Args:
         sequences: N strings, or one-hot (N, L, 4) with columns ACGT.
         k: letters of a word, 1 to 10.
         canonical: count a word and its reverse complement together.
+        mask: (N, L) True where a letter is real; needed only where padding is not 0.
 
     Returns:
         int32 (N, len(kmers(k, canonical))): 4**k columns, or about half of them where canonical.
     """
     if not 1 <= k <= 10:
         raise UserError(f"k is {k}; k-mers have 1 to 10 letters")
-    codes = _codes(sequences)
+    codes = _codes(sequences) if mask is None else np.where(mask, _codes(sequences), np.int8(-1))
     if len(codes) * 4**k > MAX_CELLS:
         raise UserError(f"{len(codes)} sequences × {4**k} k-mers are more than {MAX_CELLS} values; choose a smaller k")
     counts = np.empty((len(codes), 4**k), np.int32)

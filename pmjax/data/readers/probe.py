@@ -1,4 +1,4 @@
-"""A first reading in a process of its own: a file on which a C library crashes or hangs must not take the study along."""
+"""A first reading in a process of its own: where a C library crashes or hangs on a file, the study does not."""
 
 import subprocess
 import sys
