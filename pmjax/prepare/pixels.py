@@ -4,7 +4,7 @@ import numpy as np
 
 from pmjax.types import HostArray
 
-_PIXELS_AT_ONCE = 1 << 22
+_PIXELS_AT_ONCE = 1 << 18
 
 
 def channel_statistics(values: HostArray, rows: HostArray) -> tuple[HostArray, HostArray, HostArray]:

@@ -75,7 +75,7 @@ class Preparation:
     def check(self, modality: Modality) -> None:
         """Raise a UserError where an option or a name does not fit the modality."""
         for option in self._unfit(modality.kind):
-            raise UserError(f"prepare.{option} is for {' and '.join(_KINDS[option])}, not for a {modality.kind}")
+            raise UserError(f"prepare.{option} fits {' and '.join(_KINDS[option])}, not the kind {modality.kind}")
         for name in (*self.logged, self.clock):
             if name not in (EVERY, "", *modality.features):
                 raise UserError(f"prepare: there is no feature {name!r} in this {modality.kind}; mend the name")

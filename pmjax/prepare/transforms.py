@@ -105,15 +105,11 @@ def missing_columns(modality: Modality) -> tuple[int, ...]:
     return tuple(np.flatnonzero(missing.reshape(-1, len(modality.features)).any(axis=0)).tolist())
 
 
-def output_features(
-    modality: Modality, indicators: tuple[int, ...] = (), params: Mapping[str, HostArray] | None = None
-) -> tuple[str, ...]:
-    """Name the columns that `apply` returns; `params` of one fold, where a preparation made them."""
-    params = {} if params is None else params
+def output_features(modality: Modality, params: Mapping[str, HostArray]) -> tuple[str, ...]:
+    """Name the columns that `apply` returns with the parameters of one fold."""
     names = tuple(modality.features[c] for c in params.get("selected", range(len(modality.features))))
     ages = tuple(f"time since {name}" for name in names) if "age_scale" in params else ()
-    told = params.get("indicators", indicators)
-    return (*names, *ages, *(f"{names[c]} is missing" for c in told))
+    return (*names, *ages, *(f"{names[c]} is missing" for c in params.get("indicators", ())))
 
 
 def apply(
@@ -121,7 +117,6 @@ def apply(
     values: Any,
     mask: Any = None,
     *,
-    indicators: tuple[int, ...] = (),
     site: Any = None,
     present: Any = None,
     clip: float = CLIP,
@@ -132,7 +127,6 @@ def apply(
         params: of `fit`, of one fold.
         values: (…, F), NaN where missing; uint8 is fine.
         mask: (…) bool, False where a step is padding.
-        indicators: features for which a 0/1 column "is missing" is appended, where `params` name none.
         site: (B,) codes, where the fit harmonised; `harmonise.UNKNOWN` for a site that the fit could not know.
         present: (B,) bool, False for rows without this modality, which come out as 0.
         clip: bound of the standardised values; infinite for a solver that needs none.
@@ -155,9 +149,9 @@ def apply(
     if age is not None:
         age = _standardise(age - wide(params["age_mean"], age), params["age_scale"], clip)
         outputs = xp.concat([outputs, age], axis=-1)
-    told = params.get("indicators", np.asarray(indicators, np.int32))
-    if told.size:
-        outputs = xp.concat([outputs, xp.astype(xp.take(missing, told, axis=-1), xp.float32)], axis=-1)
+    if "indicators" in params:
+        gaps = xp.take(missing, params["indicators"], axis=-1)
+        outputs = xp.concat([outputs, xp.astype(gaps, xp.float32)], axis=-1)
     if present is not None:
         here = xp.reshape(present, (-1,) + (1,) * (outputs.ndim - 1))
         outputs = xp.where(here, outputs, xp.zeros_like(outputs))
