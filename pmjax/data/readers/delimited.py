@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -112,7 +113,7 @@ def frame_of(table: Any, where: str) -> pd.DataFrame:
     """
     import pyarrow as pa
 
-    columns = {}
+    columns: dict[str, Any] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind = column.type
         if pa.types.is_null(kind):
@@ -131,7 +132,7 @@ def _read_strings(column: Any, where: str) -> Any:
 
     try:
         return column.cast(pa.string()).to_pandas().array
-    except (UnicodeDecodeError, pa.ArrowInvalid) as error:
+    except (UnicodeDecodeError, pa.ArrowException) as error:
         raise UserError(f"{where} holds text that is not UTF-8; save the file as UTF-8") from error
 
 
@@ -145,7 +146,14 @@ def is_number(word: str) -> bool:
 
 
 def _check_quotes(content: str, sep: str, where: str) -> None:
-    """Refuse a quote that is never closed or that text follows; pyarrow would read on to the end in silence."""
+    """Refuse a quote that is never closed or that text follows; pyarrow would read on to the end in silence.
+
+    Whole quoted fields are struck out first: only where a quote is left is the text read again, slowly, for the line.
+    """
+    mark = re.escape(sep)
+    rest = re.sub(rf'(?<![^{mark}\n])"(?:[^"]++|"")*+"(?![^{mark}\n])', "", content)
+    if not re.search(rf'(?<![^{mark}\n])"', rest):
+        return
     reader = csv.reader(io.StringIO(content), delimiter=sep, strict=True)
     try:
         for _ in reader:
