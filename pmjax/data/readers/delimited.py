@@ -150,9 +150,11 @@ def _check_quotes(content: str, sep: str, where: str) -> None:
 
     Whole quoted fields are struck out first: only where a quote is left is the text read again, slowly, for the line.
     """
-    mark = re.escape(sep)
-    rest = re.sub(rf'(?<![^{mark}\n])"(?:[^"]++|"")*+"(?![^{mark}\n])', "", content)
-    if not re.search(rf'(?<![^{mark}\n])"', rest):
+    opening = (
+        rf'"(?<![^{re.escape(sep)}\n]")'  # the quote before the look behind lets the search leap from one to the next
+    )
+    rest = re.sub(rf'{opening}(?:[^"]++|"")*+"(?![^{re.escape(sep)}\n])', "", content)
+    if not re.search(opening, rest):
         return
     reader = csv.reader(io.StringIO(content), delimiter=sep, strict=True)
     try:
