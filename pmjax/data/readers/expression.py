@@ -42,6 +42,6 @@ def expression(
         ids=matrix.samples,
         modalities={modality: Modality("table", matrix.values, matrix.features)},
         source=describe([path, outcomes], title, citation, licence),
-        where=path,
+        paths=[path, outcomes],
         excluded=excluded,
     )

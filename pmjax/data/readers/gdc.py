@@ -147,7 +147,7 @@ def gdc(
         ids=matrix.samples,
         modalities={"expression": Modality("table", matrix.values, matrix.features)},
         source=describe([path, outcomes, *files.values()], title, citation, licence, [f"Measure: {measure}."]),
-        where=path,
+        paths=[path, outcomes],
         excluded=excluded,
     )
 

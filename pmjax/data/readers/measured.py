@@ -25,7 +25,7 @@ def join_cohort(
     ids: Sequence[str],
     modalities: Mapping[str, Modality],
     source: Source,
-    where: str,
+    paths: Sequence[str | Path],
     excluded: list[str] | None = None,
     flow: Sequence[tuple[str, int]] = (),
 ) -> Cohort:
@@ -33,11 +33,12 @@ def join_cohort(
 
     Args:
         modalities: M rows each, in the order of `ids`.
-        where: names the measurements in errors.
+        paths: the files read, that of the measurements first; it names them in errors.
         excluded: takes a line for each row without its other half; None means that such a row is an error. All lines,
             those of the reader too, become notes of the source.
         flow: counts of the reader, before those of the join.
     """
+    where = str(paths[0])
     rows = align(outcomes, np.asarray(ids, dtype=str), where, excluded)
     keys = outcomes.patient if outcomes.sample is None else outcomes.sample
     for key in keys[rows < 0]:
@@ -50,7 +51,7 @@ def join_cohort(
         name,
         outcomes,
         {key: modality.take(np.maximum(rows, 0)) for key, modality in modalities.items()},
-        with_notes(source, excluded),
+        with_notes(source, excluded, paths),
         [*counts, ("analysed", int(measured.sum()))],
     )
     return cohort if measured.all() else cohort.take(measured)
@@ -67,6 +68,12 @@ def describe(files: Sequence[str | Path], title: str, citation: str, licence: st
     )
 
 
-def with_notes(source: Source, excluded: Sequence[str] | None) -> Source:
-    """Add a note for every exclusion."""
-    return replace(source, notes=(*source.notes, *(f"Excluded: {line}" for line in excluded or ())))
+def with_notes(source: Source, excluded: Sequence[str] | None, paths: Sequence[str | Path] = ()) -> Source:
+    """Note every exclusion, without its advice and without the folders of `paths`: results know no machine."""
+    notes = []
+    for line in excluded or ():
+        note = line.split("; ")[0]
+        for path in sorted(map(str, paths), key=len, reverse=True):
+            note = note.replace(path, Path(path).name)
+        notes.append(f"Excluded: {note}")
+    return replace(source, notes=(*source.notes, *notes))

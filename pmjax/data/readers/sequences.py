@@ -84,7 +84,7 @@ def fasta(
         ids=list(sequences),
         modalities={"sequence": _modality(list(sequences.values()), letters)},
         source=describe([path, outcomes], title, citation, licence),
-        where=path,
+        paths=[path, outcomes],
         excluded=excluded,
     )
 
@@ -127,7 +127,7 @@ def sequence_csv(
         name,
         read_outcomes(frame, columns, ", ".join(parts.values())),
         {"sequence": _modality(frame[sequence].tolist(), letters)},
-        with_notes(describe(list(parts.values()), title, citation, licence), excluded),
+        with_notes(describe(list(parts.values()), title, citation, licence), excluded, list(parts.values())),
         flow,
     )
 

@@ -110,7 +110,7 @@ def vcf(
         ids=variants.samples,
         modalities={"variants": Modality("table", variants.dosage, variants.names)},
         source=describe([path, outcomes], title, citation, licence, notes),
-        where=path,
+        paths=[path, outcomes],
         excluded=excluded,
     )
 
