@@ -11,7 +11,7 @@ from pmjax.cohort import Classify, Cohort, Modality, Truth
 from pmjax.data.packaged import band
 from pmjax.data.simulate import BLOCK, Rows, blocks, gather, keys, patient_ids, simulated
 from pmjax.data.simulate.ceiling import classification_ceiling
-from pmjax.data.simulate.views import CLASSES, PRIOR, STATES, centres, class_log_likelihood, loading, look, planted
+from pmjax.data.simulate.views import CLASSES, PRIOR, STATES, centres, class_log_likelihood, loadings, look, planted
 from pmjax.errors import UserError
 from pmjax.types import Array
 
@@ -96,12 +96,6 @@ def absence(label: Array, marker: Array, site: Array) -> Array:
     return jnp.where(site, jnp.asarray(ABSENT_BY_CLASS)[label], at_random)
 
 
-@partial(jax.jit, static_argnames="sizes")
-def loadings(key: Array, sizes: tuple[tuple[str, int], ...]) -> dict[str, Array]:
-    """Draw how each view, of (name, features), shows the state: the population that `key` makes."""
-    return {name: loading(jax.random.fold_in(key, i), size) for i, (name, size) in enumerate(sizes)}
-
-
 @jax.jit
 def _draw(how: dict[str, Array], key: Array) -> dict[str, Array]:
     return jax.vmap(lambda k: _row(k, how))(jax.random.split(key, BLOCK))
@@ -115,7 +109,7 @@ def _row(key: Array, how: dict[str, Array]) -> dict[str, Array]:
     age = jnp.clip(jnp.round(60 + 12 * jax.random.normal(years)), 18, 95)
     female, site = jax.random.bernoulli(sex), jax.random.bernoulli(place)
     state = centres()[label] + jax.random.normal(hidden, (STATES,))
-    views = {name: look(jax.random.fold_in(assays, i), state, how[name]) for i, name in enumerate((*OMICS, "clinical"))}
+    views = look(assays, state, how)
     marker = views["clinical"][0]
     chance = jax.vmap(lambda k: absence(k, marker, site))(jnp.arange(len(CLASSES)))
     absent = jax.random.bernoulli(losses, chance[label])

@@ -5,7 +5,8 @@ Wᵀ x / noise to the information about z and WᵀW / noise to its precision (Ga
 absent are simply not added.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -34,15 +35,27 @@ def planted(features: int) -> int:
     return max(1, round(PLANTED_SHARE * features))
 
 
-def loading(key: Array, features: int) -> Float[Array, "F D"]:
-    """Draw how a view shows the state: all features the nuisance, the planted ones also the carrying states."""
-    scale = jnp.ones((features, STATES)).at[planted(features) :, :CARRYING].set(0.0)
-    return 0.5 * scale * jax.random.normal(key, (features, STATES))
+@partial(jax.jit, static_argnames="sizes")
+def loadings(key: Array, sizes: tuple[tuple[str, int], ...]) -> dict[str, Float[Array, "F D"]]:
+    """Draw how each view, of (name, features), shows the state: the population that `key` makes.
+
+    All features show the nuisance, the planted ones also the carrying states.
+    """
+    drawn = 0.5 * jax.random.normal(key, (sum(size for _, size in sizes), STATES))
+    parts = _split(drawn, [size for _, size in sizes])
+    return {name: part.at[planted(size) :, :CARRYING].set(0.0) for (name, size), part in zip(sizes, parts, strict=True)}
 
 
-def look(key: Array, state: Float[Array, " D"], how: Float[Array, "F D"]) -> Float[Array, " F"]:
-    """Draw one view (F,) of the state."""
-    return how @ state + jnp.sqrt(NOISE) * jax.random.normal(key, (len(how),))
+def look(key: Array, state: Float[Array, " D"], how: Mapping[str, Float[Array, "..."]]) -> dict[str, Array]:
+    """Draw every view (F,) of one state."""
+    sizes = [len(matrix) for matrix in how.values()]
+    errors = _split(jnp.sqrt(NOISE) * jax.random.normal(key, (sum(sizes),)), sizes)
+    return {name: matrix @ state + error for (name, matrix), error in zip(how.items(), errors, strict=True)}
+
+
+def _split(whole: Array, sizes: Sequence[int]) -> list[Array]:
+    """Cut one draw into parts of these lengths: a program with one draw compiles far faster than one with many."""
+    return jnp.split(whole, np.cumsum(sizes)[:-1])
 
 
 def class_log_likelihood(

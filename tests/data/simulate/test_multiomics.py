@@ -31,7 +31,7 @@ def cohort():
 @pytest.fixture(scope="module")
 def how():
     population, _ = keys(0)
-    drawn = omics.loadings(population, tuple((SIZES | {"clinical": omics.MARKERS}).items()))
+    drawn = law.loadings(population, tuple((SIZES | {"clinical": omics.MARKERS}).items()))
     return {name: np.asarray(matrix, np.float64) for name, matrix in drawn.items()}
 
 
