@@ -5,7 +5,7 @@ from typing import Any
 
 from pmjax.cohort import Cohort, Modality
 from pmjax.data.readers.gct import read_gct
-from pmjax.data.readers.matrix import FeaturesIn, read_matrix
+from pmjax.data.readers.matrix import read_matrix
 from pmjax.data.readers.measured import describe, join_cohort, load_outcomes
 
 
@@ -14,7 +14,7 @@ def expression(
     *,
     outcomes: str,
     roles: Mapping[str, Any],
-    features_in: FeaturesIn = "rows",
+    features_in: str = "rows",
     counts: bool = False,
     modality: str = "expression",
     exclude: bool = False,
@@ -27,7 +27,7 @@ def expression(
 
     Args:
         roles: columns of `outcomes`; see `read_outcomes`. The ids (or samples) are the matrix's sample names.
-        features_in: whether each gene or protein has a row or a column; GCT has them in rows.
+        features_in: "rows" or "columns", whichever each gene or protein has one of; GCT has them in rows.
         counts: hold every value to a whole number ≥ 0. Counts are log-transformed in preparation, not here.
         modality: its name in the cohort, e.g. "protein".
         exclude: leave samples and rows without their other half out, counted and named, instead of failing.

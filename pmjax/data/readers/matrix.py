@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from pmjax.errors import UserError
 from pmjax.types import HostArray
 
 MISSING = ("", "NA", "na", "N/A", "NaN", "nan", "null", ".")
-FeaturesIn = Literal["rows", "columns"]
 _LARGEST = float(np.finfo(np.float32).max)
 Row = tuple[str, list[str]]
 """A place, for errors, and the fields there."""
@@ -33,13 +31,13 @@ class Matrix:
     features: tuple[str, ...]
 
 
-def read_matrix(path: str | Path, features_in: FeaturesIn, counts: bool = False, limit: int = LIMIT) -> Matrix:
+def read_matrix(path: str | Path, features_in: str, counts: bool = False, limit: int = LIMIT) -> Matrix:
     """Read a wide matrix of CSV or TSV, plain or gzipped: names in its first row and first column, numbers between.
 
     The header may lack the corner, as R writes it. Commas or tabs part the fields, whichever the header has.
 
     Args:
-        features_in: whether each gene or protein has a row, or a column.
+        features_in: "rows" or "columns", whichever each gene or protein has one of.
         counts: hold every value to a whole number ≥ 0.
         limit: bytes of text read.
 
