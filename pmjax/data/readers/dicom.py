@@ -1,24 +1,23 @@
 """DICOM images beside their outcomes: a slice, or all slices, of each series as float32 (N, H, W, C) in [0, 1]."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from pmjax.cohort import Cohort, Modality, Source
+from pmjax.cohort import Cohort, Modality
 from pmjax.data.readers.dicom_file import Header
 from pmjax.data.readers.dicom_series import Series, assemble, find_files, scan_series
-from pmjax.data.readers.linked import hash_files, link
-from pmjax.data.readers.measured import join_cohort
-from pmjax.data.readers.roles import read_outcomes, role_columns
-from pmjax.data.readers.source import refuse, sha256_of
-from pmjax.data.readers.tables import read_table
+from pmjax.data.readers.linked import describe_images, link
+from pmjax.data.readers.measured import join_cohort, load_outcomes
+from pmjax.data.readers.source import refuse
 from pmjax.errors import UserError
 from pmjax.types import HostArray
 
 Slices = Literal["middle", "all"]
-Window = str | Sequence[float]
+Window = str | Sequence[float | int]
 """`"file"`, `"range"`, or centre and width in the modality's unit."""
 
 _COLOURS = {1: ("grey",), 3: ("red", "green", "blue")}
@@ -75,20 +74,22 @@ def dicom(
         layouts[name] = layout
         return np.moveaxis(resize(shown, height, width), 0, 2).reshape(height, width, -1)
 
-    origin = Source(
-        title=title or Path(path).name,
-        citation=citation or "not stated",
-        licence=licence or "not stated",
-        files={Path(path).name: hash_files(files), Path(outcomes).name: sha256_of(outcomes)},
-        notes=(_describe(height, width, slice, window),),
-    )
+    origin = describe_images(path, files, outcomes, title, citation, licence)
+    origin = replace(origin, notes=(_describe(height, width, slice, window),))
     if not identity:
         linked, images = link(outcomes, roles, file_column, groups, excluded, _finder(groups)).read(read, excluded)
-        return linked.cohort("dicom", roles, _modality(images, layouts), origin, excluded)
-    table = read_outcomes(read_table(outcomes, text=role_columns(roles)), roles, outcomes)
+        return linked.cohort("dicom", roles, _modality(images, layouts), origin, path, excluded)
+    table = load_outcomes(outcomes, roles, excluded)
     ids, images = _read_all(groups, read, excluded)
-    found = {"image": _modality(images, layouts)}
-    return join_cohort("dicom", table, ids=ids, modalities=found, source=origin, where=path, excluded=excluded)
+    return join_cohort(
+        "dicom",
+        table,
+        ids=ids,
+        modalities={"image": _modality(images, layouts)},
+        source=origin,
+        paths=[path, outcomes],
+        excluded=excluded,
+    )
 
 
 def display(series: Series, window: Window = "file") -> HostArray:

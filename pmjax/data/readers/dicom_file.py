@@ -6,10 +6,14 @@ the file and quote nothing of its text.
 
 import hashlib
 import io
+import logging
 import math
+import re
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,9 +68,10 @@ _TAGS = (
 _IMAGELESS = ("SR", "RTSTRUCT", "RTPLAN", "PR", "KO")
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_STRANGE = ("PALETTE COLOR", "HSV", "ARGB", "CMYK", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "XYB")
 _PLAIN, _DEFLATED = b"1.2.840.10008.1.2.1\0\0\0", b"1.2.840.10008.1.2.1.99"
 # What pydicom raises on bytes that are no DICOM, of which it converts many only when they are asked for.
-BROKEN = (
+_BROKEN = (
     ValueError,
     TypeError,
     AttributeError,
@@ -112,40 +117,21 @@ def read_header(path: Path, name: str, identity: bool = False, salt: str = "") -
         UserError: no DICOM file, one without pixels, broken, or with pixels that cannot be decoded here.
     """
     dataset = read_dataset(path, name)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return _header(dataset, path, name, identity, salt)
-    except BROKEN as error:
-        raise _broken(name, error) from None
+    with parsing(name):
+        return _header(dataset, path, name, identity, salt)
 
 
 def read_pixels(header: Header) -> HostArray:
     """Decode the (F, H, W, C) float32 pixels of a file.
 
-    Grey values are the modality's, by slope and intercept (Hounsfield units in CT, Gy in dose), MONOCHROME1 not yet
+    Grey values are the modality's, by slope and intercept (Hounsfield units in CT), MONOCHROME1 not yet
     inverted. Colours are RGB in [0, 1].
     """
     dataset = read_dataset(header.path, header.name)
     syntax = dataset.file_meta.TransferSyntaxUID
-    pixels = require("pydicom.pixels", "reading DICOM files")
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            warnings.filterwarnings("error", "Image size", Warning)  # pillow's of a decompression bomb
-            values, about = pixels.get_decoder(syntax).as_array(dataset)
-            if values.size != math.prod(header.shape):
-                raise ValueError(f"{values.size} values")
-            values = values.reshape(header.shape)
-            if header.photometric in _GREY:
-                slope, intercept = (a[:, None, None, None] for a in rescale_of(dataset, header.shape[0]))
-                values = values * slope + intercept
-            elif about["photometric_interpretation"] != "RGB":
-                raise ValueError(f"colours are left as {about['photometric_interpretation']}")
-            else:
-                values = values / (2.0 ** int(dataset.BitsStored) - 1)
-    except BROKEN as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{header.name}: its pixels ({syntax.name}) do not decode: {reason}") from None
-    values = values.astype(np.float32)
+    fault = f"its pixels ({syntax.name}) do not decode"
+    with parsing(header.name, fault, because=True), np.errstate(over="ignore", invalid="ignore"):
+        values = _decode(dataset, syntax, header)
     if not np.isfinite(values).all():
         raise UserError(f"{header.name}: its rescaled pixels are infinite; mend its rescale slope and intercept")
     return values
@@ -161,16 +147,48 @@ def read_dataset(path: Path, name: str) -> Any:
     if data[128:132] != b"DICM":
         raise UserError(f"{name}: no DICOM file (it has no DICM after 128 bytes); convert it or move it away")
     data = _inflate(data, name)
+    with parsing(name):
+        return pydicom.dcmread(io.BytesIO(data), specific_tags=list(_TAGS))
+
+
+@contextmanager
+def parsing(name: str, fault: str = "its DICOM header is broken or cut short", because: bool = False) -> Iterator[None]:
+    """Turn what pydicom raises on broken bytes into one line, and keep its warnings and log, which may quote names.
+
+    `because` adds what it says, which is safe where only pixels are read.
+    """
+    errors = require("pydicom.errors", "reading DICOM files")
+    logger = logging.getLogger("pydicom")
+    before = logger.propagate
+    logger.propagate = False
     try:
         with warnings.catch_warnings(action="ignore"):
-            return pydicom.dcmread(io.BytesIO(data), specific_tags=list(_TAGS))
-    except BROKEN as error:
-        raise _broken(name, error) from None
+            yield
+    except (*_BROKEN, errors.BytesLengthException) as error:
+        reason = " ".join(str(error).split())[:200] if because else type(error).__name__
+        raise UserError(f"{name}: {fault} ({reason}); get the file again") from None
+    finally:
+        logger.propagate = before
 
 
 def shorten(text: str, salt: str = "") -> str:
     """Hash an identifier to 16 hexadecimal digits; a secret `salt` keeps guesses of short ids from being tried."""
     return hashlib.sha256((salt + text).encode(errors="replace")).hexdigest()[:16]
+
+
+def _decode(dataset: Any, syntax: Any, header: Header) -> HostArray:
+    warnings.filterwarnings("error", "Image size", Warning)  # pillow's of a decompression bomb
+    decoder = require("pydicom.pixels", "reading DICOM files").get_decoder(syntax)
+    values, about = decoder.as_array(dataset)
+    if values.size != math.prod(header.shape):
+        raise ValueError(f"{values.size} values for {header.shape}")
+    values = values.reshape(header.shape)
+    if header.photometric in _GREY:
+        slope, intercept = (a[:, None, None, None] for a in rescale_of(dataset, header.shape[0]))
+        return (values * slope + intercept).astype(np.float32)
+    if about["photometric_interpretation"] != "RGB":
+        raise ValueError("its colours are not turned to RGB")
+    return (values / (2.0 ** int(dataset.BitsStored) - 1)).astype(np.float32)
 
 
 def _header(dataset: Any, path: Path, name: str, identity: bool, salt: str) -> Header:
@@ -197,7 +215,7 @@ def _header(dataset: Any, path: Path, name: str, identity: bool, salt: str) -> H
         path=path,
         series=shorten(str(dataset.get("SeriesInstanceUID") or name), salt),
         patient=patient if identity else shorten(patient, salt),
-        modality=str(dataset.get("Modality") or "unknown"),
+        modality=_modality(dataset),
         shape=shape,
         photometric=photometric,
         positions=positions_of(dataset, frames, orientation),
@@ -208,18 +226,24 @@ def _header(dataset: Any, path: Path, name: str, identity: bool, salt: str) -> H
     )
 
 
+def _modality(dataset: Any) -> str:
+    """Read the code of the modality; broken lengths can put the text that follows, names with it, in its place."""
+    code = str(dataset.get("Modality"))
+    return code if re.fullmatch("[A-Z]{2,16}", code) else "unknown"
+
+
 def _check_image(dataset: Any, name: str) -> tuple[tuple[int, int, int, int], str]:
     """Hold the declared size against the bytes that are there; return (frames, rows, columns, samples) and colours."""
     if "PixelData" not in dataset or dataset.get("Rows") is None:
-        kind = (
-            dataset.get("Modality") if dataset.get("Modality") in ("SR", "RTSTRUCT", "RTPLAN", "PR", "KO") else "this"
-        )
-        raise UserError(f"{name}: holds no image ({kind} object without pixels); leave it out")
+        kind = _modality(dataset)
+        what = f"it is of kind {kind}" if kind in _IMAGELESS else "it has no pixels"
+        raise UserError(f"{name}: holds no image ({what}); leave it out")
     frames, samples = int(dataset.get("NumberOfFrames") or 1), int(dataset.get("SamplesPerPixel") or 1)
     shape = (frames, int(dataset.Rows), int(dataset.Columns), samples)
     bits, photometric = int(dataset.BitsAllocated), str(dataset.get("PhotometricInterpretation"))
     if photometric not in _GREY + _COLOUR or samples != (1 if photometric in _GREY else 3):
-        raise UserError(f"{name}: {samples} samples of colours {photometric!r} are not read; convert it to grey or RGB")
+        kind = repr(photometric) if photometric in _GREY + _COLOUR + _STRANGE else "of no known kind"
+        raise UserError(f"{name}: {samples} samples of colours {kind} are not read; convert it to grey or RGB")
     if bits not in (1, 8, 16, 32) or not 1 <= int(dataset.BitsStored) <= bits:
         raise UserError(f"{name}: {dataset.BitsStored} of {bits} bits a sample are not read")
     size = "{} frames of {} × {} × {}".format(*shape)
@@ -241,7 +265,8 @@ def _check_syntax(dataset: Any, name: str) -> None:
     try:
         decoder = require("pydicom.pixels", "reading DICOM files").get_decoder(syntax)
     except NotImplementedError:
-        raise UserError(f"{name}: the transfer syntax {syntax.name!r} is not read; convert it to explicit VR") from None
+        which = repr(syntax.name) if syntax.is_valid else "of no valid UID"
+        raise UserError(f"{name}: the transfer syntax {which} is not read; convert it to explicit VR") from None
     if not decoder.is_available:
         needs = "; or ".join(decoder.missing_dependencies)
         raise UserError(f"{name}: the transfer syntax {syntax.name!r} needs a decoder that is not installed: {needs}")
@@ -252,17 +277,11 @@ def _inflate(data: bytes, name: str) -> bytes:
     start = 144 + int.from_bytes(data[140:144], "little")
     if _DEFLATED in data[132:start]:
         stream = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
+        with parsing(name):
             plain = stream.decompress(data[start:], LIMIT_FILE)
-        except zlib.error as error:
-            raise _broken(name, error) from None
         if not stream.eof:
             raise UserError(f"{name}: is cut short, or holds more than {LIMIT_FILE} bytes when inflated")
         data = data[:start].replace(_DEFLATED, _PLAIN) + plain
     if _DEFLATED in data[: 2**16]:
         raise UserError(f"{name}: its header is deflated in a way that is not read; convert it to explicit VR")
     return data
-
-
-def _broken(name: str, error: Exception) -> UserError:
-    return UserError(f"{name}: its DICOM header is broken or cut short ({type(error).__name__}); get the file again")

@@ -1,14 +1,13 @@
 """DICOM series: files grouped by series and sorted along the normal of their slices to a volume with its spacing."""
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pmjax.data.readers.dicom_file import BROKEN, Header, read_dataset, read_header, read_pixels
+from pmjax.data.readers.dicom_file import Header, parsing, read_dataset, read_header, read_pixels
 from pmjax.data.readers.linked import files_below
 from pmjax.data.readers.source import LIMIT, refuse
 from pmjax.errors import UserError
@@ -142,21 +141,18 @@ def assemble(headers: Sequence[Header], allow_tilt: bool = False) -> Series:
 def _files_of_directory(path: Path) -> dict[str, Path]:
     """Name the files that a DICOMDIR lists, from its folder on."""
     found: dict[str, Path] = {}
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            records = read_dataset(path, path.name).get("DirectoryRecordSequence") or []
-            names = [record.get("ReferencedFileID") for record in records]
-    except BROKEN as error:
-        raise UserError(f"{path.name}: its records are broken ({type(error).__name__}); give its folder") from None
-    for parts in names:
+    dataset = read_dataset(path, path.name)
+    with parsing(path.name, "its records are broken"):
+        names = [record.get("ReferencedFileID") for record in dataset.get("DirectoryRecordSequence") or []]
+    for number, parts in enumerate(names, 1):
         if not parts:
             continue
         listed = Path(*([parts] if isinstance(parts, str) else [str(part) for part in parts]))
         file = path.parent / listed
-        if not file.resolve().is_relative_to(path.parent.resolve()):
-            raise UserError(f"{path.name}: lists {listed.as_posix()!r}, outside of its folder")
+        if "\0" in str(file) or not file.resolve().is_relative_to(path.parent.resolve()):
+            raise UserError(f"{path.name}: record {number} names a file outside of its folder")
         if not file.is_file():
-            raise UserError(f"{path.name}: lists {listed.as_posix()!r}, which is not there; give its folder instead")
+            raise UserError(f"{path.name}: the file of record {number} is not there; give its folder instead")
         found[listed.as_posix()] = file
     if not found:
         raise UserError(f"{path.name}: lists no file; give its folder instead")

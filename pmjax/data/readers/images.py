@@ -9,12 +9,11 @@ import numpy as np
 from pmjax.cohort import Classify, Cohort, Modality, Source
 from pmjax.data.readers.archive import members
 from pmjax.data.readers.arrays import read_arrays
-from pmjax.data.readers.linked import content_of, files_below, hash_files, link
-from pmjax.data.readers.measured import describe
+from pmjax.data.readers.linked import content_of, describe_images, files_below, link
+from pmjax.data.readers.measured import describe, load_outcomes
 from pmjax.data.readers.png import read_png
-from pmjax.data.readers.roles import build_cohort, read_outcomes, role_columns
-from pmjax.data.readers.source import LIMIT, sha256_of
-from pmjax.data.readers.tables import read_table
+from pmjax.data.readers.roles import build_cohort
+from pmjax.data.readers.source import LIMIT
 from pmjax.errors import UserError
 from pmjax.types import PARTS, HostArray
 
@@ -60,13 +59,8 @@ def images(
         return pixels
 
     linked, pixels = linked.read(read, excluded)
-    origin = Source(
-        title=title or Path(path).name,
-        citation=citation or "not stated",
-        licence=licence or "not stated",
-        files={Path(path).name: hash_files(files), Path(outcomes).name: sha256_of(outcomes)},
-    )
-    return linked.cohort("images", roles, _modality(np.stack(pixels)), origin, excluded)
+    origin = describe_images(path, files, outcomes, title, citation, licence)
+    return linked.cohort("images", roles, _modality(np.stack(pixels)), origin, path, excluded)
 
 
 def npz(
@@ -99,8 +93,7 @@ def npz(
     if outcomes is None:
         return _medmnist(path, arrays, tuple(classes), task, origin)
     values = _unit(_array(path, arrays, array), f"{path}: {array!r}")
-    given = roles or {}
-    table = read_outcomes(read_table(outcomes, text=role_columns(given)), given, outcomes)
+    table = load_outcomes(outcomes, roles or {})
     if len(values) != len(table.patient):
         raise UserError(
             f"{path}: {len(values)} images for {len(table.patient)} rows of {outcomes}; give a row an image"

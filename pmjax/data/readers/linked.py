@@ -12,7 +12,7 @@ from pmjax.cohort import Cohort, Modality, Source
 from pmjax.data.readers.columns import read_text
 from pmjax.data.readers.measured import with_notes
 from pmjax.data.readers.roles import build_cohort, nearest, read_outcomes, role_columns
-from pmjax.data.readers.source import read_bytes, refuse
+from pmjax.data.readers.source import read_bytes, refuse, sha256_of
 from pmjax.data.readers.tables import read_table
 from pmjax.errors import UserError
 
@@ -41,14 +41,21 @@ class Linked:
         return self._take(kept), found
 
     def cohort(
-        self, name: str, roles: Mapping[str, Any], modality: Modality, source: Source, excluded: list[str] | None
+        self,
+        name: str,
+        roles: Mapping[str, Any],
+        modality: Modality,
+        source: Source,
+        path: str,
+        excluded: list[str] | None,
     ) -> Cohort:
-        """Join the rows with one image each."""
+        """Join the rows with one image each; `path` is that of the images."""
         outcomes = read_outcomes(self.frame, roles, self.where)
         out = self.total - len(self.names)
         left_out = [("excluded: no image that can be read", out)] if out else []
         flow = [("rows with an outcome", self.total), *left_out, ("analysed", len(self.names))]
-        return build_cohort(name, outcomes, {"image": modality}, with_notes(source, excluded), flow)
+        noted = with_notes(source, excluded, [path, self.where])
+        return build_cohort(name, outcomes, {"image": modality}, noted, flow)
 
     def _take(self, rows: Sequence[int]) -> "Linked":
         if not rows:
@@ -110,3 +117,15 @@ def hash_files(files: Mapping[str, Path | bytes]) -> str:
     """Hash many files as one: the sha256 of a line of sha256 and name for each, sorted by name."""
     lines = (f"{hashlib.sha256(content_of(files[name])).hexdigest()}  {name}\n" for name in sorted(files))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def describe_images(
+    path: str, files: Mapping[str, Path | bytes], outcomes: str, title: str, citation: str, licence: str
+) -> Source:
+    """Describe the files of `path`, hashed as one, and their table of outcomes."""
+    return Source(
+        title=title or Path(path).name or "images",
+        citation=citation or "none given",
+        licence=licence or "not stated",
+        files={Path(path).name or "images": hash_files(files), Path(outcomes).name: sha256_of(outcomes)},
+    )

@@ -213,6 +213,7 @@ def test_what_does_not_fit_is_named_or_counted_when_allowed(folder):
     assert cohort.flow == (("rows with an outcome", 4), ("excluded: no image that can be read", 2), ("analysed", 2))
     assert [name in note for note, name in zip(cohort.source.notes, ["c.png", "extra.png", "d.png"], strict=True)]
     assert len(cohort.source.notes) == 3
+    assert str(folder) not in str(cohort.source)
 
 
 def test_faults_of_the_set_are_one_line(folder):
