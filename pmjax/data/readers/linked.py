@@ -78,7 +78,7 @@ def link(
         UserError: no such column, a file that two rows name, and without `excluded` a row whose file is not there or
             a file that no row names.
     """
-    frame = read_table(outcomes, text=(column, *role_columns(roles)))
+    frame = read_table(outcomes, excluded, (column, *role_columns(roles)))
     if column not in frame.columns:
         known = nearest(column, [str(c) for c in frame.columns])
         raise UserError(f"{outcomes}: there is no column {column!r}{known}; name the column of files")

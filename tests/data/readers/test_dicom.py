@@ -23,9 +23,10 @@ from pydicom.uid import (
 )
 
 from pmjax.data.readers import dicom_file
-from pmjax.data.readers.dicom import dicom, display, resize
+from pmjax.data.readers.dicom import dicom
 from pmjax.data.readers.dicom_file import shorten
 from pmjax.data.readers.dicom_series import read_series
+from pmjax.data.readers.display import display, resize
 from pmjax.errors import UserError
 
 SECRET = {"PatientName": "Sekret^Name", "PatientID": "SEKRET-ID-4711", "PatientBirthDate": "19470229"}
@@ -500,6 +501,10 @@ def test_each_row_gets_its_series(clinic):
     assert slices.features == ("slice 1 grey", "slice 2 grey", "slice 3 grey")
     np.testing.assert_allclose(slices.values[1, 0, 0], [0.11, 0.12, 0.10], atol=1e-6)
     assert cohort.patient.tolist() == ["p0", "p1", "p2"]
+    assert cohort.source.notes == (
+        "Images: the middle slice of each series, window 50 and 100, brought to 3 × 4 by area or linearly.",
+    )
+    assert "3 of 3 series: no window of its own" in load(clinic, window="file").source.notes[1]
     assert b"SEKRET" not in pickle.dumps(cohort)
     assert b"1947" not in pickle.dumps(cohort)
 
