@@ -66,6 +66,7 @@ def read_h5ad(
     if INDEX in obs.columns:
         raise UserError(f"{path}: obs has a column {INDEX!r}, the name kept for its index; rename it")
     frame = obs.reset_index(names=INDEX)
+    _check_columns(frame, f"{path}, obs")
     return Matrix(dense, tuple(map(str, obs.index)), tuple(names[c] for c in columns)), frame
 
 
@@ -144,6 +145,15 @@ def _checked_size(file: Any, part: str, where: str, limit: int) -> int:
         if size > limit:
             raise UserError(f"{where}: {key} declares more than the {limit} bytes that are read; choose a smaller file")
     return size
+
+
+def _check_columns(frame: pd.DataFrame, where: str) -> None:
+    """Refuse columns of bytes or of anything else that is neither numbers nor text."""
+    for name, column in frame.items():
+        values = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
+        kind = pd.api.types.infer_dtype(values, skipna=True)
+        if kind not in ("string", "integer", "floating", "boolean", "empty"):
+            raise UserError(f"{where}: the column {name!r} holds {kind}; write it as numbers or text")
 
 
 def _columns_of(names: list[str], features: Sequence[str], where: str) -> list[int]:
