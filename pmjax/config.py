@@ -33,10 +33,12 @@ _KINDS: Mapping[str, Callable[[Any], bool]] = {
     "True or False": lambda value: isinstance(value, bool),
     "a section": lambda value: isinstance(value, dict),
     "a tuple of texts": _each(_is_text),
+    "a text or a tuple of texts": lambda value: _is_text(value) or (bool(value) and _each(_is_text)(value)),
+    "a tuple of texts and sections": _each(lambda value: _is_text(value) or isinstance(value, dict)),
     "a tuple of finite numbers": _each(_is_number),
     "one or more finite numbers of at least 0": _is_rate,
 }
-_TEXT, _WHOLE, _NUMBER, _FLAG, _SECTION, _TEXTS, _NUMBERS, _RATES = _KINDS
+_TEXT, _WHOLE, _NUMBER, _FLAG, _SECTION, _TEXTS, _ONE_OR_MORE, _STEPS, _NUMBERS, _RATES = _KINDS
 _TOP = {"study": _TEXT, "scale": _TEXT, "seed": _WHOLE}
 _SECTIONS = {
     "cohort": {"name": _TEXT},
@@ -60,16 +62,17 @@ _OPTIONAL = {
     "prepare": {
         **dict.fromkeys(("forward_fill", "harmonise"), _FLAG),
         "log1p": _TEXTS,
+        "clock": _TEXT,
         "winsorise": _NUMBER,
         "select": _WHOLE,
     },
-    "train": {"augment": _TEXTS},
+    "train": {"augment": _STEPS, "mixup": _NUMBER},
     "evaluate": {"recalibrate": _TEXT},
 }
 # Their further keys are the keywords of a cohort, an encoder or a baseline, which check them.
 _OPEN = ("cohort", "grid")
-_MODEL = {"family": _TEXT, "input": _TEXT, "head": _TEXT}
-_BASELINE = {"input": _TEXT}
+_MODEL = {"family": _TEXT, "input": _ONE_OR_MORE, "head": _TEXT}
+_BASELINE = {"input": _ONE_OR_MORE}
 
 
 def plain(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pmjax.cohort import Cohort, Survive
 from pmjax.data.summary import summarise
 from pmjax.errors import UserError
 from pmjax.evidence import Finding, config_sha256, save_results
+from pmjax.prepare.preparation import Preparation
 from pmjax.prepare.splits import Splits, make_splits
 from pmjax.progress import Stages
 
@@ -109,7 +110,7 @@ def make_plan(config: Config) -> train.Plan:
 def common(config: Config) -> dict[str, Any]:
     """The keywords that models and baselines share."""
     return {
-        "indicators": config["prepare"]["indicators"],
+        "preparation": Preparation(**config["prepare"]),
         "horizons": tuple(config["evaluate"]["horizons"]),
         "seed": config["seed"],
     }

@@ -25,7 +25,36 @@ PACKAGED: Mapping[str, Loader] = MappingProxyType(
 )
 """Cohorts that ship inside our dependencies."""
 
-_LOADERS: Mapping[str, Loader] = MappingProxyType({**PACKAGED})
+READERS: Mapping[str, Loader] = MappingProxyType(
+    {
+        "table": "pmjax.data.readers.tables:table",
+        "arff": "pmjax.data.readers.arff:arff",
+        "deepsurv": "pmjax.data.readers.hdf5:deepsurv_h5",
+        "fasta": "pmjax.data.readers.sequences:fasta",
+        "sequence_csv": "pmjax.data.readers.sequences:sequence_csv",
+        "vcf": "pmjax.data.readers.vcf:vcf",
+        "expression": "pmjax.data.readers.expression:expression",
+        "gdc": "pmjax.data.readers.gdc:gdc",
+        "h5ad": "pmjax.data.readers.h5ad:h5ad",
+        "images": "pmjax.data.readers.images:images",
+        "npz": "pmjax.data.readers.images:npz",
+        "dicom": "pmjax.data.readers.dicom:dicom",
+    }
+)
+"""Files of the user: each format by the options of its reader."""
+
+SIMULATED: Mapping[str, Loader] = MappingProxyType(
+    {
+        "simulated_genomic": "pmjax.data.simulate.genomic:simulate_genomic",
+        "simulated_proteomic": "pmjax.data.simulate.proteomic:simulate_proteomic",
+        "simulated_clinical": "pmjax.data.simulate.clinical:simulate_clinical",
+        "simulated_imaging": "pmjax.data.simulate.imaging:simulate_imaging",
+        "simulated_multiomics": "pmjax.data.simulate.multiomics:simulate_multiomics",
+    }
+)
+"""Patients who do not exist, with the truth about each."""
+
+_LOADERS: Mapping[str, Loader] = MappingProxyType({**PACKAGED, **READERS, **SIMULATED})
 
 
 def names() -> tuple[str, ...]:

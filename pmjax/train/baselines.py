@@ -5,8 +5,11 @@ training and validation rows to predict the test rows: the whole of what a user 
 """
 
 import inspect
+import itertools
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,13 +21,16 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from pmjax.cohort import Classify, Cohort, Modality, Survive, Task
+from pmjax.data.readers.dna import kmer_counts
 from pmjax.errors import UserError
 from pmjax.prepare import transforms
+from pmjax.prepare.preparation import Preparation
 from pmjax.prepare.splits import Splits
 from pmjax.train.heads import risk_columns
+from pmjax.train.inputs import site_codes, sources_of
 from pmjax.train.model import expand
 from pmjax.train.table import describe_setting, predictions_table
-from pmjax.types import HostArray
+from pmjax.types import HostArray, ModalityKind
 
 Columns = dict[str, HostArray]
 Fit = Callable[..., Columns]
@@ -36,7 +42,7 @@ def train_baseline(
     cohort: Cohort,
     splits: Splits,
     *,
-    indicators: bool,
+    preparation: Preparation,
     horizons: tuple[float, ...],
     seed: int,
     progress: Callable[[], None],
@@ -47,12 +53,15 @@ def train_baseline(
         UserError: unknown baseline, or one that does not fit the task.
     """
     check_baseline(name, spec, cohort)
-    _, prepare, fit = BASELINES[name]
-    grid = dict(spec)
-    modality = cohort.modalities[grid.pop("input")]
-    gaps = transforms.missing_columns(modality) if indicators else ()
+    baseline = BASELINES[name]
+    site = site_codes(cohort) if preparation.harmonise else None
+    inputs = [cohort.modalities[source] for source in sources_of(spec, cohort, f"config.baselines.{name}.input")]
+    design = partial(baseline.design, preparation=preparation, site=site, task=cohort.task)
     tables = []
-    for setting in expand(grid):
+    for setting in expand({k: v for k, v in spec.items() if k != "input"}):
+        own = {k: v for k, v in setting.items() if k in baseline.of_view}
+        views = [baseline.view(modality, **own) for modality in inputs]
+        keywords = {k: v for k, v in setting.items() if k not in own}
         for s in range(len(splits.train)):
             keys: dict[str, Any] = {
                 "model": name,
@@ -66,9 +75,9 @@ def train_baseline(
                 ("validation", splits.train[s], splits.validation[s]),
                 ("test", both, splits.test[s]),
             ):
-                x = prepare(modality, rows, gaps)
+                x = np.hstack([design(view, rows) for view in views])
                 try:
-                    columns = fit(x, cohort.task, rows, horizons=horizons, seed=seed, **setting)
+                    columns = baseline.fit(x, cohort.task, rows, horizons=horizons, seed=seed, **keywords)
                 except ValueError as error:  # what scikit-learn and lifelines raise at a value out of its range
                     raise UserError(f"config.baselines.{name}: {describe_setting(setting)} fails ({error})") from error
                 tables.append(predictions_table(cohort, columns, np.flatnonzero(target), part, **keys))
@@ -80,32 +89,55 @@ def check_baseline(name: str, spec: Mapping[str, Any], cohort: Cohort) -> None:
     """Raises a UserError where the baseline is unknown, does not fit the cohort, or takes no such keyword."""
     if name not in BASELINES:
         raise UserError(f"config.baselines: {name!r} is unknown; use {', '.join(BASELINES)}")
-    kind, _, fit = BASELINES[name]
-    if not isinstance(cohort.task, kind):
+    baseline = BASELINES[name]
+    if not isinstance(cohort.task, baseline.task):
         raise UserError(f"config.baselines: {name} cannot predict the task {cohort.task.name!r}; drop it")
-    if spec["input"] not in cohort.modalities:
-        known = ", ".join(cohort.modalities)
-        raise UserError(f"config.baselines.{name}.input: {spec['input']!r} is not one of {known}")
-    takes = HistGradientBoostingClassifier if fit is fit_boosting else fit
+    for source in sources_of(spec, cohort, f"config.baselines.{name}.input"):
+        kind = cohort.modalities[source].kind
+        if baseline.kinds and kind not in baseline.kinds:
+            raise UserError(f"config.baselines.{name}.input: {source!r} is a {kind}; {name} takes a sequence")
+    takes = HistGradientBoostingClassifier if baseline.fit is fit_boosting else baseline.fit
     given = ("x", "task", "rows", "horizons", "seed", "random_state", "early_stopping")
-    known_keywords = [k for k in inspect.signature(takes).parameters if k not in given]
+    known_keywords = [*baseline.of_view, *(k for k in inspect.signature(takes).parameters if k not in given)]
     for key in spec:
         if key not in ("input", *known_keywords):
             raise UserError(f"config.baselines.{name}: it takes no {key!r}; it takes {', '.join(known_keywords)}")
     expand(spec)
 
 
-def flat(modality: Modality, rows: HostArray, indicators: tuple[int, ...]) -> HostArray:
-    """Lays steps and positions side by side, (N, F), and leaves gaps as they are."""
-    return modality.values.reshape(len(modality.values), -1)
+def flat(modality: Modality, rows: HostArray, **_: Any) -> HostArray:
+    """Lays steps and positions side by side, (N, F), and leaves gaps as they are; an absent modality is a gap."""
+    values = modality.values.reshape(len(modality.values), -1)
+    return values if modality.present is None else np.where(modality.present[:, None], values, np.nan)
 
 
-def scaled(modality: Modality, rows: HostArray, indicators: tuple[int, ...] = ()) -> HostArray:
-    """Imputes and scales by `rows` (N,) bool, then lays steps and positions side by side: (N, F)."""
-    fitted = transforms.fit(modality, rows)
+def scaled(
+    modality: Modality,
+    rows: HostArray,
+    *,
+    preparation: Preparation = Preparation(),  # noqa: B008  # frozen
+    site: HostArray | None = None,
+    task: Task | None = None,
+) -> HostArray:
+    """Prepares as fitted on `rows` (N,) bool, then lays steps and positions side by side: (N, F)."""
+    fitted = transforms.fit(modality, rows, preparation=preparation.narrow(modality), site=site, task=task)
     # Not cut as for the networks: these solvers stand wild values, and are what their users know.
-    values = transforms.apply(fitted, modality.values, modality.mask, indicators=indicators, clip=np.inf)
+    values = transforms.apply(fitted, modality.values, modality.mask, site=site, present=modality.present, clip=np.inf)
     return values.reshape(len(values), -1).astype(np.float64)
+
+
+def as_measured(modality: Modality) -> Modality:
+    """The modality itself."""
+    return modality
+
+
+def kmers(modality: Modality, k: int = 4) -> Modality:
+    """The share of each k-mer among those of a one-hot DNA sequence, as a table (N, 4^k)."""
+    if not isinstance(k, int) or not 1 <= k <= 6:
+        raise UserError(f"config.baselines.kmer.k is {k!r}; it must be a whole number from 1 to 6")
+    counts = kmer_counts(modality.values, k)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return Modality("table", share, tuple(map("".join, itertools.product("ACGT", repeat=k))), present=modality.present)
 
 
 def _classes(p: HostArray) -> Columns:
@@ -159,8 +191,29 @@ def fit_cox(
     return risk_columns(x @ model.params_.to_numpy(), task, rows, horizons)
 
 
-BASELINES: dict[str, tuple[type[Task], Callable[..., HostArray], Fit]] = {
-    "logistic": (Classify, scaled, fit_logistic),
-    "boosting": (Classify, flat, fit_boosting),
-    "cox": (Survive, scaled, fit_cox),
+@dataclass(frozen=True)
+class Baseline:
+    """A traditional method.
+
+    Attributes:
+        task: that it predicts.
+        design: (modality, rows to fit on) → matrix (N, F).
+        fit: (matrix, task, rows, settings) → columns of Predictions.
+        view: the form of the modality that it sees, and `of_view` the settings that say which.
+        kinds: of modality that it takes; empty takes all.
+    """
+
+    task: type[Task]
+    design: Callable[..., HostArray]
+    fit: Fit
+    view: Callable[..., Modality] = as_measured
+    of_view: tuple[str, ...] = ()
+    kinds: tuple[ModalityKind, ...] = ()
+
+
+BASELINES: dict[str, Baseline] = {
+    "logistic": Baseline(Classify, scaled, fit_logistic),
+    "boosting": Baseline(Classify, flat, fit_boosting),
+    "cox": Baseline(Survive, scaled, fit_cox),
+    "kmer": Baseline(Classify, scaled, fit_logistic, kmers, ("k",), ("sequence",)),
 }

@@ -10,12 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from pmjax.models import Predictor
-from pmjax.prepare import batches, transforms
+from pmjax.prepare import batches
+from pmjax.prepare.augment import Augment
 from pmjax.train import optim, parallel, state
 from pmjax.train.heads import Head
+from pmjax.train.inputs import Input, Inputs, as_float32, prepare, take
 from pmjax.train.optim import Setting
 from pmjax.train.step import Data, Recipe, Run, Table, make_epoch, make_forward
 from pmjax.types import HostArray
+
+_NUMBERS_AT_ONCE = 1 << 23
+"""Inputs of all runs in one block without a gradient: 32 MiB, and some fifty times that inside a convolution."""
 
 
 @dataclass(frozen=True)
@@ -25,19 +30,17 @@ class Problem:
     Attributes:
         model: encoder and head.
         head: what its outputs mean.
-        values, mask: raw inputs, (N, …) and (N, T) or None.
-        fitted: of the transform, (S, …), fitted on the training rows of each split.
-        indicators: columns whose gaps the network is told of; see `transforms.apply`.
+        inputs: raw, of N rows, and what prepares them.
+        augment, mixup: what changes training batches; see `step.Recipe`.
         train, validation: (S, N) bool.
         seed: of the study.
     """
 
     model: Predictor
     head: Head
-    values: HostArray
-    mask: HostArray | None
-    fitted: Mapping[str, HostArray]
-    indicators: tuple[int, ...]
+    inputs: Inputs
+    augment: Augment | None
+    mixup: float
     train: HostArray
     validation: HostArray
     seed: int
@@ -72,31 +75,32 @@ class Program:
         self.place = parallel.Placement(way, self.size)
         multiple = parallel.batch_multiple(way, self.size)
         self.train_shape = batches.table_shape(problem.train.sum(axis=1), schedule.batch_size, multiple)
-        # Larger batches where there is no gradient; bounded, since a Cox loss takes B² pairs of rows.
-        self.validation_shape = batches.table_shape(problem.validation.sum(axis=1), 1024, multiple)
+        # Larger batches where there is no gradient; bounded, since a Cox loss takes B² pairs of rows, and since
+        # convolutions hold many numbers for each of an input.
+        self.block = int(np.clip(_NUMBERS_AT_ONCE // (problem.inputs.size * self.size), 32, 1024))
+        self.validation_shape = batches.table_shape(problem.validation.sum(axis=1), self.block, multiple)
         self._recipe = self._make_recipe()
         forward = make_forward(self._recipe)
         self.epoch = self.place.compile_epoch(partial(make_epoch, self._recipe))
-        self._init = self.place.compile(jax.vmap(self._init_one, (0, None, None)))
+        self._init = self.place.compile(jax.vmap(self._init_one, (0, None)))
         self._outputs = self.place.compile(jax.vmap(forward, (0, 0, None, None)))
-        self.data = self.place.everywhere(Data(problem.values.astype(np.float32), problem.mask, problem.head.target))
+        self.data = self.place.everywhere(Data(as_float32(problem.inputs.arrays), problem.head.target))
 
     def _make_recipe(self) -> Recipe:
         schedule, steps = self.schedule, self.schedule.epochs * self.train_shape[0]
         return Recipe(
             apply=self.problem.model.apply,
-            transform=self._transform,
+            prepare=partial(prepare, self.problem.inputs.fused),
+            augment=self.problem.augment,
+            mixup=self.problem.mixup,
             loss=self.problem.head.loss,
             optimizer=partial(optim.build_optimizer, steps=steps, warmup=schedule.warmup, clip=schedule.clip),
             learning_rate=lambda setting, step: optim.schedule(setting.learning_rate, steps, schedule.warmup)(step),
             patience=schedule.patience,
         )
 
-    def _transform(self, fitted: Mapping[str, Any], values: Any, mask: Any) -> Any:
-        return transforms.apply(fitted, values, mask, indicators=self.problem.indicators)
-
-    def _init_one(self, run: Run, values: Any, mask: Any) -> state.State:
-        params = self.problem.model.init(run.key, self._transform(run.transform, values, mask), mask)
+    def _init_one(self, run: Run, first: Mapping[str, Input]) -> state.State:
+        params = self.problem.model.init(run.key, *self._recipe.prepare(run.transform, first))
         return state.create(params, self._recipe.optimizer(run.setting))
 
     def pad(self, specs: list[RunSpec]) -> list[RunSpec]:
@@ -111,15 +115,14 @@ class Program:
         run = Run(
             key=jax.random.key_data(jnp.stack(keys)),
             setting=Setting(*(np.array(x, np.float32) for x in zip(*(s.setting for s in specs), strict=True))),
-            transform={k: v[split] for k, v in self.problem.fitted.items()},
+            transform=jax.tree.map(lambda v: v[split], dict(self.problem.inputs.fitted)),
             head={k: v[split] for k, v in self.problem.head.fitted.items()},
         )
         return self.place.runs(run)
 
     def init(self, runs: Run) -> state.State:
         """Initial state of the runs."""
-        mask = None if self.problem.mask is None else self.problem.mask[:1]
-        return self._init(runs, self.problem.values[:1].astype(np.float32), mask)
+        return self._init(runs, as_float32(take(self.problem.inputs.arrays, slice(0, 1))))
 
     def train_table(self, specs: list[RunSpec], epoch: int) -> Table:
         """Every training row of each run once, in an order of that run and epoch."""
@@ -137,10 +140,10 @@ class Program:
             Table(*batches.stack_tables([batches.index_table(r, *self.validation_shape) for r in rows]))
         )
 
-    def outputs(self, params: Any, runs: Run, block: int = 1024) -> HostArray:
+    def outputs(self, params: Any, runs: Run) -> HostArray:
         """Outputs of the network for all rows of the cohort, (R, N, K), block by block of one compiled shape."""
-        n = len(self.problem.values)
-        block = min(block, n)
+        n = len(self.problem.inputs)
+        block = min(self.block, n)
         parts = []
         for low in range(0, n, block):
             rows = np.minimum(np.arange(low, low + block), n - 1)

@@ -1,7 +1,7 @@
 """All runs of one model of a study: splits × seeds × settings, chunk by chunk, each chunk kept when it is done."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,9 +13,11 @@ import pandas as pd
 from pmjax import models
 from pmjax.cohort import Cohort
 from pmjax.errors import UserError
-from pmjax.prepare import transforms
+from pmjax.prepare.augment import build_augment
+from pmjax.prepare.preparation import Preparation
 from pmjax.prepare.splits import Splits
 from pmjax.train import heads, loop, parallel
+from pmjax.train.inputs import build_inputs, sources_of
 from pmjax.train.loop import ChunkResult, Hooks
 from pmjax.train.many import Problem, Program, RunSpec, Schedule
 from pmjax.train.optim import Setting
@@ -39,11 +41,15 @@ class Plan:
     parallel: str
     chunk: int
     checkpoint_every: int
+    augment: Sequence[str | Mapping[str, Any]] = ()
+    mixup: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("seeds", "epochs", "batch_size", "patience", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"config.train.{name}: must be at least 1, got {getattr(self, name)}")
+        if self.mixup < 0:
+            raise UserError(f"config.train.mixup is {self.mixup}; it must be at least 0")
         if self.clip <= 0 or not 0 <= self.warmup < 1 or self.chunk < 0:
             raise UserError("config.train: clip must be above 0, warmup in [0, 1), chunk at least 0")
 
@@ -63,13 +69,13 @@ def expand(grid: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(grid, combination, strict=True)) for combination in itertools.product(*values)]
 
 
-def split_spec(spec: Mapping[str, Any]) -> tuple[str, str, str, dict[str, Any]]:
-    """Returns family, input and head of a model of the config, and the encoder's own keywords."""
-    rest = dict(spec)
-    try:
-        return rest.pop("family"), rest.pop("input"), rest.pop("head"), rest
-    except KeyError as error:
-        raise UserError(f"config.models: a model lacks the key {error.args[0]!r}") from None
+def split_spec(spec: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    """Returns family and head of a model of the config, and the encoder's own keywords."""
+    for key in ("family", "input", "head"):
+        if key not in spec:
+            raise UserError(f"config.models: a model lacks the key {key!r}")
+    own = {k: v for k, v in spec.items() if k not in ("family", "input", "head")}
+    return spec["family"], spec["head"], own
 
 
 def train_model(
@@ -80,7 +86,7 @@ def train_model(
     *,
     grid: Mapping[str, Any],
     plan: Plan,
-    indicators: bool,
+    preparation: Preparation,
     horizons: tuple[float, ...],
     seed: int,
     workdir: Path,
@@ -110,7 +116,7 @@ def train_model(
             done = _read_part(workdir / "checkpoints", label)
             if done is None:
                 if program is None:
-                    problem = _problem(keywords, cohort, splits, plan, indicators, horizons, seed)
+                    problem = _problem(keywords, cohort, splits, plan, preparation, horizons, seed)
                     schedule = Schedule(plan.epochs, plan.batch_size, plan.patience, plan.clip, plan.warmup)
                     program = Program(problem, schedule, parallel.choose(plan.parallel), size)
                 chunk = specs[low : low + size]
@@ -129,14 +135,14 @@ def check_model(
     *,
     grid: Mapping[str, Any],
     plan: Plan,
-    indicators: bool,
+    preparation: Preparation,
     horizons: tuple[float, ...],
     seed: int,
 ) -> None:
     """Raises a UserError where `train_model` would refuse the spec, the grid or the plan; trains nothing."""
     parallel.choose(plan.parallel)
     for keywords, _ in by_architecture(spec, grid):
-        _problem(keywords, cohort, splits, plan, indicators, horizons, seed)
+        _problem(keywords, cohort, splits, plan, preparation, horizons, seed)
 
 
 def by_architecture(
@@ -158,24 +164,29 @@ def _problem(
     cohort: Cohort,
     splits: Splits,
     plan: Plan,
-    indicators: bool,
+    preparation: Preparation,
     horizons: tuple[float, ...],
     seed: int,
 ) -> Problem:
-    family, source, kind, keywords = split_spec(spec)
-    if source not in cohort.modalities:
-        known = ", ".join(cohort.modalities)
-        raise UserError(f"config.models: cohort {cohort.name!r} has no input {source!r}; it has {known}")
-    modality = cohort.modalities[source]
+    family, kind, keywords = split_spec(spec)
+    sources = sources_of(spec, cohort, "config.models")
+    fused = family == models.FUSION
+    if fused and set(sources) != set(keywords.get("encoders", {})):
+        raise UserError(f"config.models: fusion.encoders must name its inputs, {', '.join(sources)}, and no other")
+    if (fused or kind != "classify") and plan.mixup:
+        raise UserError("config.train.mixup: it blends the rows and classes of one input; set it to 0")
+    if fused and plan.augment:
+        raise UserError("config.train.augment: a fusion takes none; leave it out")
+    if not fused and len(sources) > 1:
+        raise UserError(f"config.models: {family} takes one input, not {', '.join(sources)}; use the family fusion")
     bins = {"bins": keywords.pop("bins")} if kind == "hazard" and "bins" in keywords else {}
     head = heads.build_head(kind, cohort.task, splits.train, class_weight=plan.class_weight, horizons=horizons, **bins)
     return Problem(
         model=models.build(family, head.outputs, bias=kind != "cox", precision=plan.precision, **keywords),
         head=head,
-        values=modality.values,
-        mask=modality.mask,
-        fitted=transforms.fit_folds(modality, splits.train),
-        indicators=transforms.missing_columns(modality) if indicators else (),
+        inputs=build_inputs(cohort, sources, splits, preparation, fused=fused),
+        augment=build_augment(plan.augment, cohort.modalities[sources[0]].kind) if plan.augment else None,
+        mixup=plan.mixup,
         train=splits.train,
         validation=splits.validation,
         seed=seed,

@@ -7,20 +7,21 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
+from pmjax.prepare.augment import Augment, mixup
 from pmjax.train import losses
 from pmjax.train.heads import Loss
+from pmjax.train.inputs import Input, take
 from pmjax.train.optim import Setting
 from pmjax.train.state import State, select
 from pmjax.types import AnyArray
 
 
 class Data(NamedTuple):
-    """The cohort as all runs see it: raw inputs and targets, N rows each."""
+    """The cohort as all runs see it: raw inputs by modality and targets, N rows each."""
 
-    values: Float[AnyArray, "N *S F"]
-    mask: Bool[AnyArray, "N T"] | None
+    inputs: Mapping[str, Input]
     target: Mapping[str, AnyArray]
 
 
@@ -29,7 +30,7 @@ class Run(NamedTuple):
 
     key: Array
     setting: Setting
-    transform: Mapping[str, AnyArray]
+    transform: Mapping[str, Mapping[str, AnyArray]]
     head: Mapping[str, AnyArray]
 
 
@@ -45,7 +46,9 @@ class Recipe(NamedTuple):
 
     Attributes:
         apply: (params, values, mask, train=…, rngs=…) → outputs (B, K).
-        transform: (fitted, values, mask) → values, imputed and scaled.
+        prepare: (fitted, inputs) → values and mask, imputed and scaled, as the network takes them.
+        augment: (key, values, mask) → values and mask of a training batch, or None.
+        mixup: α of the Beta distribution by which rows and losses are blended in training; 0 blends none.
         loss: of the head.
         optimizer: a run's setting → its transformation.
         learning_rate: (setting, step) → rate, for the log.
@@ -53,7 +56,9 @@ class Recipe(NamedTuple):
     """
 
     apply: Callable[..., Any]
-    transform: Callable[..., Array]
+    prepare: Callable[..., tuple[Any, Any]]
+    augment: Augment | None
+    mixup: float
     loss: Loss
     optimizer: Callable[[Setting], optax.GradientTransformation]
     learning_rate: Callable[[Setting, Array], Array]
@@ -64,15 +69,31 @@ Metrics = dict[str, Array]
 
 
 def make_forward(recipe: Recipe) -> Callable[..., Array]:
-    """Makes `(params, run, data, rows, key) → outputs`; a key turns dropout on."""
+    """Makes `(params, run, data, rows) → outputs`, without anything random."""
 
-    def forward(params: Any, run: Run, data: Data, rows: Array, key: Array | None = None) -> Array:
-        mask = None if data.mask is None else data.mask[rows]
-        values = recipe.transform(run.transform, data.values[rows], mask)
-        rngs = None if key is None else {"dropout": key}
-        return recipe.apply(params, values, mask, train=key is not None, rngs=rngs)
+    def forward(params: Any, run: Run, data: Data, rows: Array) -> Array:
+        return recipe.apply(params, *recipe.prepare(run.transform, take(data.inputs, rows)), train=False)
 
     return forward
+
+
+def make_blended(recipe: Recipe) -> Callable[..., tuple[Array, list[tuple[Array, Array]]]]:
+    """Makes `(params, run, data, rows, key) → outputs, [(rows, share)]`: augmentation, mixup and dropout are on.
+
+    The list holds the rows whose targets each output is to meet, and the share of the loss that is theirs.
+    """
+
+    def blended(params: Any, run: Run, data: Data, rows: Array, key: Array) -> tuple[Array, list[tuple[Array, Array]]]:
+        values, mask = recipe.prepare(run.transform, take(data.inputs, rows))
+        targets = [(rows, jnp.ones(len(rows)))]
+        if recipe.augment is not None:
+            values, mask = recipe.augment(jax.random.fold_in(key, 1), values, mask)
+        if recipe.mixup > 0:
+            values, partner, share = mixup(jax.random.fold_in(key, 2), values, alpha=recipe.mixup)
+            targets = [(rows, share), (rows[partner], 1 - share)]
+        return recipe.apply(params, values, mask, train=True, rngs={"dropout": key}), targets
+
+    return blended
 
 
 def make_epoch(recipe: Recipe, axis: str | None = None) -> Callable[..., tuple[State, Metrics]]:
@@ -82,14 +103,22 @@ def make_epoch(recipe: Recipe, axis: str | None = None) -> Callable[..., tuple[S
     targets and weights are gathered before the loss, since a Cox loss is not a sum over patients, and gradients
     averaged after it: the same numbers as on one device, but for dropout, which each device draws for its rows.
     """
-    forward = make_forward(recipe)
+    forward, blended = make_forward(recipe), make_blended(recipe)
     gather = (lambda x: x) if axis is None else partial(jax.lax.all_gather, axis_name=axis, tiled=True)
 
     def sum_and_count(params: Any, run: Run, data: Data, table: Table, key: Array | None) -> losses.SumCount:
-        outputs = forward(params, run, data, table.rows, key)
-        target: Mapping[str, Any] = {k: v[table.rows] for k, v in data.target.items()}
-        outputs, target, weight = jax.tree.map(gather, (outputs, target, table.weight))
-        return recipe.loss(outputs, target, weight, run.head)
+        if key is None:
+            outputs, targets = forward(params, run, data, table.rows), [(table.rows, table.weight)]
+        else:
+            outputs, blends = blended(params, run, data, table.rows, key)
+            targets = [(rows, table.weight * share) for rows, share in blends]
+        total, count = jnp.float32(0), jnp.float32(0)
+        for rows, weight in targets:
+            target: Mapping[str, Any] = {k: v[rows] for k, v in data.target.items()}
+            outputs_of_all, target, weight = jax.tree.map(gather, (outputs, target, weight))
+            part = recipe.loss(outputs_of_all, target, weight, run.head)
+            total, count = total + part[0], count + part[1]
+        return total, count
 
     def train_step(state: State, table: Table, run: Run, data: Data) -> tuple[State, tuple[Array, Array]]:
         key = jax.random.fold_in(run.key, state.step)

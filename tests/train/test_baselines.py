@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 from pmjax import data
 from pmjax.cohort import Cohort, Modality, Source, Survive
 from pmjax.errors import UserError
+from pmjax.prepare.preparation import Preparation
 from pmjax.prepare.splits import Splits, make_splits
 from pmjax.train import baselines, train_baseline
 
@@ -20,7 +21,7 @@ LOGISTIC = {"input": "table", "C": (1.0,)}
 
 def fit(name, spec, cohort, splits, horizons=()):
     return train_baseline(
-        name, spec, cohort, splits, indicators=False, horizons=horizons, seed=0, progress=lambda: None
+        name, spec, cohort, splits, preparation=Preparation(), horizons=horizons, seed=0, progress=lambda: None
     )
 
 

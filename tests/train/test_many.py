@@ -11,6 +11,7 @@ import pytest
 from pmjax.cohort import Classify, Cohort, Modality, Source, Survive
 from pmjax.models import FAMILIES
 from pmjax.prepare import batches, transforms
+from pmjax.prepare.preparation import Preparation
 from pmjax.prepare.splits import make_splits
 from pmjax.train import Hooks, Plan, StoppedError, losses, model
 from pmjax.train.heads import build_head
@@ -42,7 +43,7 @@ def make_problem(family, head):
     splits = make_splits(cohort, folds=3, seed=0)
     plan = Plan(1, 3, 16, 9, 1.0, 0.1, False, "float32", "jit", 0, 9)
     spec = {"family": family, "input": "series", "head": head, **SPECS[family]}
-    return model._problem(spec, cohort, splits, plan, False, (), 0)
+    return model._problem(spec, cohort, splits, plan, Preparation(), (), 0)
 
 
 def run_specs():
@@ -62,9 +63,10 @@ def plain_loop(problem, spec):
     """One run as anybody would write it: no runs axis, no scan, no index tables of many runs."""
     rows = np.flatnonzero(problem.train[spec.split])
     steps, _width = batches.table_shape(problem.train.sum(axis=1), SCHEDULE.batch_size)
-    fitted = {k: v[spec.split] for k, v in problem.fitted.items()}
+    inputs = problem.inputs.arrays["series"]
+    fitted = {k: v[spec.split] for k, v in problem.inputs.fitted["series"].items()}
     of_head = {k: jnp.asarray(v[spec.split]) for k, v in problem.head.fitted.items()}
-    values, mask = jnp.asarray(transforms.apply(fitted, problem.values, problem.mask)), jnp.asarray(problem.mask)
+    values, mask = jnp.asarray(transforms.apply(fitted, inputs.values, inputs.mask)), jnp.asarray(inputs.mask)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(0), spec.seed), spec.split)
     params = problem.model.init(key, values[:1], mask[:1])
     optimizer = build_optimizer(spec.setting, steps=steps * SCHEDULE.epochs, warmup=SCHEDULE.warmup, clip=SCHEDULE.clip)
