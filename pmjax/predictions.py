@@ -26,6 +26,12 @@ import pyarrow.parquet as pq
 from pmjax.errors import UserError
 from pmjax.types import PARTS
 
+ORACLE = "oracle"
+"""The model that is the truth of a simulated cohort: a ceiling, trained on nothing."""
+
+RECALIBRATED = " recalibrated"
+"""Ending of a model's name once its probabilities were corrected on patients of the place where it is judged."""
+
 KEYS = ("cohort", "task", "model", "setting", "fold", "inner", "seed", "part", "row", "patient", "site")
 
 

@@ -53,6 +53,9 @@ def run(config: Config, workdir: Path, *, stages: Stages, stop: Callable[[], int
         failures = failed_runs(history)
         with stages.stage("evidence"):
             table = only_whole_settings(table, history)
+            if "recalibrate" in config["evaluate"]:
+                corrected = evaluate.recalibrated(table, config["evaluate"]["recalibrate"], config["seed"])
+                table = pd.concat([table, corrected], ignore_index=True)
             predictions.save(table, workdir / "predictions.parquet")
             history.to_parquet(workdir / "history.parquet", index=False)
             patients = pd.read_parquet(workdir / "patients.parquet")
@@ -118,7 +121,7 @@ def common(config: Config) -> dict[str, Any]:
 
 def evaluation(config: Config) -> dict[str, Any]:
     """The keywords of `evaluate.evaluate` that a config sets."""
-    e = config["evaluate"]
+    e = {k: v for k, v in config["evaluate"].items() if k != "recalibrate"}
     return {**e, "horizons": tuple(e["horizons"]), "groups": tuple(e["groups"])}
 
 
@@ -166,6 +169,7 @@ def train_all(
             with stages.stage(name, len(train.expand(grid)) * len(splits.train)):
                 progress = make_progress(stages, stop)
                 tables.append(train.train_baseline(name, spec, cohort, splits, progress=progress, **shared))
+        tables.append(train.oracle_table(cohort, splits, horizons=shared["horizons"]))
     history = pd.concat(histories, ignore_index=True) if histories else pd.DataFrame()
     return pd.concat(tables, ignore_index=True), history
 

@@ -32,16 +32,32 @@ def summarise(cohort: Cohort) -> dict[str, Any]:
         "sites": {} if cohort.site is None else _levels(cohort, cohort.site),
         "arms": {} if cohort.arm is None else _levels(cohort, cohort.arm),
         "balance": _balance(cohort),
+        "truth": _truth(cohort),
+    }
+
+
+def _truth(cohort: Cohort) -> dict[str, Any] | None:
+    """What a simulator says of the whole cohort; None where patients are real."""
+    if cohort.truth is None:
+        return None
+    return {
+        "ceiling": {metric: float(value) for metric, value in cohort.truth.ceiling.items()},
+        "planted": {name: list(features) for name, features in cohort.truth.planted.items()},
+        "notes": list(cohort.truth.notes),
     }
 
 
 def _modality(modality: Modality) -> dict[str, Any]:
-    missing = np.isnan(modality.values).reshape(-1, len(modality.features))
-    if modality.mask is not None:
-        missing = missing[modality.mask.reshape(-1)]
+    if modality.values.dtype.kind == "f":
+        missing = np.isnan(modality.values[modality.observed]).reshape(-1, len(modality.features))
+        if modality.mask is not None:
+            missing = missing[modality.mask[modality.observed].reshape(-1)]
+    else:
+        missing = np.zeros((1, len(modality.features)), bool)
     return {
         "kind": modality.kind,
         "shape": list(modality.values.shape),
+        "absent": int((~modality.observed).sum()),
         "features": list(modality.features),
         "missing": dict(zip(modality.features, missing.mean(axis=0).tolist(), strict=True)),
     }

@@ -12,9 +12,10 @@ from pmjax.evaluate.choose import choose, chosen_rows
 from pmjax.evaluate.curve import calibration_curve
 from pmjax.evaluate.intervals import interval
 from pmjax.evaluate.pool import Metrics, Pool, Replicate, build_pool, survival_name
+from pmjax.evaluate.recalibrate import recalibrated
 from pmjax.evidence import Evidence
 
-__all__ = ["build_pool", "calibration_curve", "check", "choose", "chosen_rows", "evaluate"]
+__all__ = ["build_pool", "calibration_curve", "check", "choose", "chosen_rows", "evaluate", "recalibrated"]
 
 
 def evaluate(
@@ -80,6 +81,8 @@ def _of_models(
     for model, baseline, metric, samples in compare.differences(values, baselines):
         name = model + compare.MINUS + baseline
         yield _evidence(judged, model, name, "chosen", "all", everyone, metric + compare.DIFFERENCE, samples)
+    for model, metric, samples in compare.shares(values):
+        yield _evidence(judged, model, model, "chosen", "all", everyone, metric + compare.SHARE, samples)
 
 
 def _of_groups(judged: Pool, metrics: Metrics, levels: list[fairness.Level]) -> Iterator[Evidence]:
@@ -149,7 +152,12 @@ def _evidence(
 
 
 def _definition(judged: Pool, metric: str) -> str:
-    for ending, words in ((fairness.DIFFERENCE, "level minus rest"), (compare.DIFFERENCE, "paired difference")):
+    endings = {
+        fairness.DIFFERENCE: "level minus rest",
+        compare.DIFFERENCE: "paired difference",
+        compare.SHARE: "share of the way from chance to the oracle, paired",
+    }
+    for ending, words in endings.items():
         if metric.endswith(ending):
             return f"{words}, {_definition(judged, metric.removesuffix(ending))}"
     name = metric.split("@")[0]

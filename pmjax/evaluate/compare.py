@@ -4,6 +4,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from pmjax.predictions import ORACLE
+
+FLOORS = {"auroc": 0.5, "harrell_c": 0.5}
+SHARE = "_share_of_ceiling"
 HEADLINE = ("accuracy", "auroc", "brier", "log_loss", "harrell_c")
 MINUS = " − "
 DIFFERENCE = "_difference"
@@ -23,7 +27,19 @@ def differences(
         values: by model and metric (S+1,): the plain estimate, then one value a resample, the same for every model.
         baselines: names among the models.
     """
-    for model in (m for m in values if m not in baselines):
+    for model in (m for m in values if m not in (*baselines, ORACLE)):
         for baseline in baselines:
             for metric in filter(headline, values[model]):
                 yield model, baseline, metric, values[model][metric] - values[baseline][metric]
+
+
+def shares(values: Mapping[str, Mapping[str, np.ndarray]]) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield model, metric and the share (S+1,) of the way from chance to the oracle that the model went.
+
+    On the same patients and resamples; nothing where no oracle is among the models.
+    """
+    ceiling = values.get(ORACLE, {})
+    for model in (m for m in values if m != ORACLE):
+        for metric, floor in FLOORS.items():
+            if metric in ceiling:
+                yield model, metric, (values[model][metric] - floor) / (ceiling[metric] - floor)

@@ -17,8 +17,9 @@ def outcome(run: Run) -> Table:
     """Counts classes, or events and censored patients."""
     task, total = run.cohort["task"], run.cohort["patients"]
     if not run.survival:
-        rows = [(str(k), labels.count(n), labels.percent(n / total)) for k, n in task["counts"].items()]
-        return Table("outcome", "Outcome", ("Class", "Patients", "Share"), tuple(rows))
+        lines = run.cohort["rows"]
+        rows = [(str(k), labels.count(n), labels.percent(n / lines)) for k, n in task["counts"].items()]
+        return Table("outcome", "Outcome", ("Class", "Patients" if lines == total else "Rows", "Share"), tuple(rows))
     rows = [(k, labels.count(task[k]), labels.percent(task[k] / total)) for k in ("events", "censored")]
     follow = task["median_follow_up"]
     length = "not reached" if follow is None else f"{follow:g} {task['unit']}"
@@ -42,11 +43,19 @@ def missingness(run: Run) -> Table:
 
 def modalities(run: Run) -> Table:
     """Lists what was measured."""
+    measured = run.cohort["modalities"]
     rows = tuple(
         (str(name), str(m["kind"]), " × ".join(str(s) for s in m["shape"]), labels.count(len(m["features"])))
-        for name, m in run.cohort["modalities"].items()
+        + ((labels.count(m["absent"]),) if some_lack(measured) else ())
+        for name, m in measured.items()
     )
-    return Table("modalities", "Measurements", ("Modality", "Kind", "Shape", "Columns"), rows)
+    columns = ("Modality", "Kind", "Shape", "Columns", *(("Lacked by",) if some_lack(measured) else ()))
+    return Table("modalities", "Measurements", columns, rows)
+
+
+def some_lack(measured: dict[str, Any]) -> bool:
+    """Whether a patient lacks a whole modality."""
+    return any(m["absent"] for m in measured.values())
 
 
 def balance(run: Run) -> Table:

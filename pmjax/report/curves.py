@@ -10,6 +10,7 @@ import pandas as pd
 from pmjax import evaluate
 from pmjax.evaluate import benefit, kaplan_meier
 from pmjax.evaluate.pool import Pool, survival_name
+from pmjax.predictions import RECALIBRATED
 from pmjax.report import canvas, figures, labels, tables, traces
 from pmjax.report.canvas import Drawing
 from pmjax.report.run import Run
@@ -30,9 +31,11 @@ class Curves:
 
     def colour(self, model: str) -> str:
         """Gives every model one colour on the whole page; baselines are grey."""
-        base = model in self.run.baselines
-        among, palette = (self.run.baselines, canvas.GREYS) if base else (self.run.deep, canvas.COLOURS)
-        return palette[among.index(model) % len(palette)]
+        trained = model.removesuffix(RECALIBRATED)
+        if trained in self.run.deep:
+            return canvas.COLOURS[self.run.deep.index(trained) % len(canvas.COLOURS)]
+        others = [m for m in self.run.models if m not in self.run.deep]
+        return canvas.GREYS[(others.index(trained) if trained in others else 0) % len(canvas.GREYS)]
 
     def forest(self) -> Drawing:
         """Draws the headline metric of every model."""

@@ -1,6 +1,7 @@
 """Labels: how models, metrics and numbers are written, in one place for every table, figure and sentence."""
 
 from pmjax.evidence import Evidence
+from pmjax.predictions import ORACLE, RECALIBRATED
 
 _MODELS = {
     "cnn": "CNN",
@@ -12,6 +13,9 @@ _MODELS = {
     "cox": "Cox regression",
     "kaplan-meier": "Kaplan-Meier",
     "treat-all": "Treat all",
+    "kmer": "k-mer logistic regression",
+    "fusion": "Fusion",
+    ORACLE: "Oracle (the truth)",
 }
 _METRICS = {
     "accuracy": "Accuracy",
@@ -49,6 +53,8 @@ def inline(name: str) -> str:
 
 def metric(name: str, unit: str = "") -> str:
     """Writes a metric's name, `net_benefit@0.1` as "Net benefit at 0.1"; `unit` is that of survival horizons."""
+    if name.endswith("_share_of_ceiling"):
+        return f"{metric(name.removesuffix('_share_of_ceiling'))}, share of the ceiling"
     difference = name.endswith("_difference")
     base, _, at = name.removesuffix("_difference").partition("@")
     text = _METRICS.get(base, base.replace("_", " "))
@@ -110,7 +116,9 @@ def count(value: int) -> str:
 
 
 def _one(name: str) -> str:
-    """Writes `dnn_cox`, a family with its head, as "DNN (Cox)"."""
+    """Writes `dnn_cox`, a family with its head, as "DNN (Cox)", and says what was recalibrated."""
+    if name.endswith(RECALIBRATED):
+        return f"{_one(name.removesuffix(RECALIBRATED))}, recalibrated"
     family, _, head = name.partition("_")
     if family in _MODELS and head in _HEADS:
         return f"{_MODELS[family]} ({_HEADS[head]})"

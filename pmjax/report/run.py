@@ -19,7 +19,7 @@ _KEYS = {
     "config.json": ("study", "seed", "models", "baselines", "splits", "train", "evaluate"),
     "environment.json": ("python", "platform", "packages", "devices"),
     "data.json": (),
-    "cohort.json": ("name", "title", "simulated", "rows", "patients", "flow", "modalities", "task", "balance"),
+    "cohort.json": ("name", "title", "simulated", "rows", "patients", "flow", "modalities", "task", "balance", "truth"),
 }
 _PATIENTS = ("row", "patient", "site", "arm")
 
@@ -59,8 +59,8 @@ class Run:
 
     @property
     def deep(self) -> tuple[str, ...]:
-        """The models that are no baselines."""
-        return tuple(m for m in self.models if m not in self.config["baselines"])
+        """The models that the study trained by gradient descent."""
+        return tuple(m for m in self.models if m in self.config["models"])
 
     @property
     def headline(self) -> str:

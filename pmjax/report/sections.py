@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from pmjax.predictions import ORACLE
 from pmjax.report import cohort_tables, labels, tables, tripod
 from pmjax.report.blocks import Block, Code, Fold, Gallery, Listing, Section, Sheet, Text
 from pmjax.report.curves import Curves
@@ -31,6 +32,7 @@ def sections(run: Run) -> tuple[Section, ...]:
         Section("clinical", "Performance for a clinical reader", tuple(_clinical(run, curves))),
         Section("paper", "The paper’s metrics", tuple(_paper(run))),
         Section("baselines", "Models against baselines", tuple(_baselines(run, curves))),
+        Section("ceiling", "Against the truth", tuple(_ceiling(run))),
         Section("subgroups", "Subgroups", tuple(_subgroups(run))),
         Section("observed", "Observed survival", tuple(_observed(run, curves))),
         Section("training", "Training", tuple(_training(run, curves))),
@@ -137,6 +139,21 @@ def _baselines(run: Run, curves: Curves) -> Iterator[Block]:
         yield Sheet(tables.differences(run))
 
 
+def _ceiling(run: Run) -> Iterator[Block]:
+    truth = run.cohort["truth"]
+    if not truth:
+        return
+    if ORACLE in run.models:
+        yield Sheet(tables.ceiling(run))
+    if truth["ceiling"]:
+        facts = {labels.metric(k, tables.unit(run)): labels.number(v) for k, v in truth["ceiling"].items()}
+        yield Sheet(_pairs("population-ceiling", "What the truth allows in the population", facts))
+    if truth["planted"]:
+        facts = {name: ", ".join(features) for name, features in truth["planted"].items()}
+        yield Sheet(_pairs("planted", "What carries the outcome", facts))
+    yield Listing(tuple(truth["notes"]))
+
+
 def _subgroups(run: Run) -> Iterator[Block]:
     table = tables.subgroups(run, leaders(run))
     if table.rows:
@@ -201,7 +218,9 @@ def _pairs(name: str, title: str, facts: Mapping[str, Any]) -> Table:
 def _limits(run: Run) -> tuple[Block, ...]:
     points = (
         "Research use only. Nothing here shows that a model is fit for the care of patients.",
-        "One cohort, validated internally: other hospitals, devices, times and populations may differ.",
+        "Validated on the sites named above and no others: further hospitals, devices and times may differ."
+        if run.config["splits"]["scheme"] in ("site", "external")
+        else "One cohort, validated internally: other hospitals, devices, times and populations may differ.",
         "The best of several models is named after seeing its result; its estimate is optimistic to that degree.",
         "Intervals reflect the sampling of patients, not the choice of folds, settings or cohort.",
         "An association is no effect: no treatment can be recommended from this page.",

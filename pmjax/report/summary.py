@@ -1,13 +1,14 @@
 """Summary: the sentences at the head of a page, composed from evidence and from nothing else."""
 
 from pmjax.evidence import Evidence
+from pmjax.predictions import ORACLE
 from pmjax.report import labels
 from pmjax.report.run import Run
 
 
 def sentences(run: Run) -> list[str]:
     """Says which model discriminates best, and whether a deep model does better than the best baseline."""
-    ranked = run.ranked(run.models)
+    ranked = run.ranked((*run.deep, *run.baselines))
     if not ranked:
         return [f"No model has an estimate of {labels.metric(run.headline)}; see the evidence for the reasons."]
     best, e = ranked[0]
@@ -21,7 +22,17 @@ def sentences(run: Run) -> list[str]:
         if name != best:
             said.append(f"The best baseline is {labels.inline(name)}: {labels.interval(estimate)}.")
         said += _against(run, name)
-    return said
+    return [*said, *_reached(run, best)]
+
+
+def _reached(run: Run, best: str) -> list[str]:
+    ceiling, share = run.find(ORACLE, run.headline), run.find(best, f"{run.headline}_share_of_ceiling")
+    if ceiling is None or share is None:
+        return []
+    return [
+        f"The patients are simulated: an oracle that knows the truth reaches {labels.interval(ceiling)}, and "
+        f"{labels.inline(best)} went {labels.interval(share)} of the way from chance to it."
+    ]
 
 
 def _events(run: Run) -> str:

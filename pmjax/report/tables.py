@@ -81,6 +81,16 @@ def differences(run: Run) -> Table:
     return replace(table, columns=("Comparison", *table.columns[1:]))
 
 
+def ceiling(run: Run) -> Table:
+    """Lays out what every model reached of what the truth of a simulated cohort allows."""
+    m = run.headline
+    note = (
+        "The oracle knows the truth of every simulated patient; no model can do better but by chance. Share: how far "
+        "from chance (0.5) to the oracle a model went, on the same patients and the same resamples."
+    )
+    return metrics(run, "ceiling", "Ceiling", (m, f"{m}_share_of_ceiling"), run.models, note)
+
+
 def published() -> Table:
     """Copies Table X of the paper."""
     rows = tuple((labels.model(name), *(labels.number(v, 2) for v in values)) for name, *values in paper.TABLE_X)

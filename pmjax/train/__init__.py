@@ -4,6 +4,7 @@ from pmjax.train.baselines import check_baseline, train_baseline
 from pmjax.train.loop import Hooks, StoppedError
 from pmjax.train.model import Plan, Trained, check_model, expand, train_model
 from pmjax.train.monitor import Monitor
+from pmjax.train.oracle import oracle_table
 
 __all__ = [
     "Hooks",
@@ -14,6 +15,7 @@ __all__ = [
     "check_baseline",
     "check_model",
     "expand",
+    "oracle_table",
     "train_baseline",
     "train_model",
 ]

@@ -10,7 +10,7 @@ from pmjax.prepare.splits import make_splits
 
 
 @pytest.mark.parametrize("scheme", ["stratified", "grouped"])
-@pytest.mark.parametrize("name", data.names())
+@pytest.mark.parametrize("name", data.PACKAGED)
 def test_nothing_blocks_an_honest_cohort(name, scheme):
     cohort = data.load(name)
     findings = inspect(cohort, make_splits(cohort, scheme=scheme))

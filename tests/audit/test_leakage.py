@@ -94,7 +94,7 @@ def test_intervals_may_tell_their_start(cohort, values):
     assert label_copy(made, make_splits(made, scheme="grouped", folds=2)) == []
 
 
-@pytest.mark.parametrize("name", data.names())
+@pytest.mark.parametrize("name", data.PACKAGED)
 def test_honest_columns_are_no_finding(name):
     cohort = data.load(name)
     splits = make_splits(cohort)

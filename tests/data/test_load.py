@@ -21,7 +21,7 @@ def test_every_loader_exists_and_its_options_have_names():
 
 
 def test_an_option_that_a_reader_needs_is_asked_for():
-    with pytest.raises(UserError, match="'fasta' needs the option 'path'; give cohort.path"):
+    with pytest.raises(UserError, match=r"'fasta' needs the option 'path'; give cohort\.path"):
         data.load("fasta")
 
 

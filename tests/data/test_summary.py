@@ -13,7 +13,7 @@ from pmjax.cohort import Classify, Cohort, Modality, Source
 from pmjax.data.summary import median_follow_up, summarise
 
 
-@pytest.mark.parametrize("name", data.names())
+@pytest.mark.parametrize("name", data.PACKAGED)
 def test_counts_add_up_and_the_whole_is_json(name):
     cohort = data.load(name)
     summary = summarise(cohort)
