@@ -164,7 +164,7 @@ def _definition(judged: Pool, metric: str) -> str:
     if judged.survival:
         return survival.DEFINITIONS[name]
     text = (classification.DEFINITIONS | calibration.DEFINITIONS | {"net_benefit": benefit.DEFINITION})[name]
-    macro = judged.classes > 2 and name not in ("accuracy", "log_loss", "brier")
+    macro = judged.classes > 2 and name not in ("accuracy", "mcc", "log_loss", "brier")
     return f"{text}; mean over classes, one against the rest" if macro else text
 
 

@@ -22,6 +22,7 @@ DEFINITIONS = {
     "recall": "TP/(TP+FN), paper eq. 6",
     "specificity": "TN/(TN+FP)",
     "f1": "2TP/(2TP+FP+FN), paper eq. 7",
+    "mcc": "Matthews correlation of decided and true class (Gorodkin 2004 for more than two)",
     "auroc": "area under the ROC curve, tied scores count half",
     "auprc": "average precision, no interpolation",
     "log_loss": "mean of −log probability of the true class",
@@ -73,6 +74,14 @@ def f1(truth: Bool[np.ndarray, " N"], hit: Bool[np.ndarray, " N"], weight: Count
     return ratio(2 * (weight @ (truth & hit)), weight @ truth + weight @ hit)
 
 
+def mcc(label: Labels, decided: Labels, classes: int, weight: Counts) -> PerResample:
+    """Compute Matthews' correlation coefficient over K classes (Gorodkin, Comput Biol Chem 28, 2004)."""
+    true, called = (weight @ (column[:, None] == np.arange(classes)) for column in (label, decided))
+    total, hits = weight.sum(axis=1), weight @ (label == decided)
+    spread = [np.maximum(total**2 - (side**2).sum(axis=1), 0) for side in (true, called)]
+    return ratio(hits * total - (true * called).sum(axis=1), np.sqrt(spread[0] * spread[1]))
+
+
 def auroc(truth: Bool[np.ndarray, " N"], score: Float[np.ndarray, " N"], weight: Counts) -> PerResample:
     """Compute the share of (positive, negative) pairs in the right order, ties half (Mann–Whitney)."""
     negative = np.flatnonzero(~truth)
@@ -118,6 +127,7 @@ def classification(
     values = {"accuracy": ratio(weight @ (decided == label), weight.sum(axis=1))}
     for metric in (precision, recall, specificity, f1):
         values[metric.__name__] = one_vs_rest(metric, label, decided, classes, weight)
+    values["mcc"] = mcc(label, decided, classes, weight)
     for ranking in (auroc, auprc):
         values[ranking.__name__] = one_vs_rest(ranking, label, probability, classes, weight)
     return values | {

@@ -8,7 +8,7 @@ from pmjax.predictions import ORACLE
 
 FLOORS = {"auroc": 0.5, "harrell_c": 0.5}
 SHARE = "_share_of_ceiling"
-HEADLINE = ("accuracy", "auroc", "brier", "log_loss", "harrell_c")
+HEADLINE = ("accuracy", "mcc", "auroc", "brier", "log_loss", "harrell_c")
 MINUS = " − "
 DIFFERENCE = "_difference"
 

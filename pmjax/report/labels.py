@@ -23,6 +23,7 @@ _METRICS = {
     "recall": "Recall (sensitivity)",
     "specificity": "Specificity",
     "f1": "F1",
+    "mcc": "MCC",
     "auroc": "AUROC",
     "auprc": "AUPRC",
     "log_loss": "Log-loss",

@@ -11,7 +11,7 @@ from pmjax.report.run import Run
 
 Cell = str | Evidence | None
 CLASSIFY = ("auroc", "calibration_slope", "calibration_intercept", "observed_expected", "brier", "auprc", "log_loss")
-PAPER = ("accuracy", "precision", "recall", "specificity", "f1")
+PAPER = ("accuracy", "precision", "recall", "specificity", "f1", "mcc")
 TREAT_ALL = "treat-all"
 OBSERVED = "kaplan-meier"
 _LONG = ("model", "group", "metric", "estimate", "low", "high", "n", "events", "method")

@@ -34,6 +34,7 @@ def reference(label, probability, threshold=0.5):
         "recall": sk.recall_score(label, decided, **average),
         "specificity": np.mean(negatives),
         "f1": sk.f1_score(label, decided, **average),
+        "mcc": sk.matthews_corrcoef(label, decided),
         "auroc": sk.roc_auc_score(label, score, multi_class="ovr", average="macro"),
         "auprc": sk.average_precision_score(truth, score, average="macro"),
         "log_loss": sk.log_loss(label, probability, labels=range(K)),
