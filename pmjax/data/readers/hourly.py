@@ -8,7 +8,7 @@ import pandas as pd
 
 from pmjax.cohort import Classify, Cohort, Modality, Source
 from pmjax.data.packaged import band
-from pmjax.data.readers.binning import ABSURD, check_size
+from pmjax.data.readers.binning import ABSURD, LIMIT_CELLS, check_size
 from pmjax.data.readers.source import refuse, sha256_of
 from pmjax.errors import UserError
 from pmjax.types import HostArray
@@ -58,8 +58,10 @@ def _read_table(path: Path, columns: Sequence[str], text: Sequence[str]) -> pd.D
     from pyarrow import ArrowException, parquet
 
     try:
-        table = parquet.read_table(path)
-        frame = table.to_pandas()
+        size = parquet.read_metadata(path)
+        if size.num_rows * size.num_columns > LIMIT_CELLS:
+            raise UserError(f"{path}: {size.num_rows} rows × {size.num_columns} columns are too many; split the source")
+        frame = parquet.read_table(path).to_pandas()
     except (ArrowException, OSError, ValueError) as error:
         raise UserError(f"{path}: not a Parquet table that can be read ({_first_line(error)})") from error
     for column in columns:

@@ -88,6 +88,12 @@ def test_schema_fault_names_file_and_column(tmp_path, tables, message):
         yaib(**write(tmp_path, tables))
 
 
+def test_a_table_too_large_is_refused_by_its_header(tmp_path, monkeypatch):
+    monkeypatch.setattr("pmjax.data.readers.hourly.LIMIT_CELLS", 10)
+    with pytest.raises(UserError, match=r"a\.dyn\.parquet: 6 rows × 3 columns are too many"):
+        yaib(**write(tmp_path, frames()))
+
+
 def test_sources_of_other_columns(tmp_path):
     write(tmp_path, frames())
     write(tmp_path, broken("dyn", lambda f: f.assign(temp=1.0)), "b")
