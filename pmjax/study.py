@@ -96,6 +96,9 @@ def at_scale(config: Config) -> Config:
 
 def check_fit(config: Config, cohort: Cohort, splits: Splits) -> None:
     """Raises where models, baselines or evidence do not fit the cohort, before any of them costs time."""
+    specs = {f"config.{s}.{name}": spec for s in ("models", "baselines") for name, spec in config[s].items()}
+    sources = [source for at, spec in specs.items() for source in train.sources_of(spec, cohort, at)]
+    train.check_preparation(cohort, sources, common(config)["preparation"])
     for spec in config["models"].values():
         train.check_model(spec, cohort, splits, grid=config["grid"], plan=make_plan(config), **common(config))
     for name, spec in config["baselines"].items():

@@ -1,6 +1,7 @@
 """Training: many runs at once, to Predictions."""
 
 from pmjax.train.baselines import check_baseline, train_baseline
+from pmjax.train.inputs import check_preparation, sources_of
 from pmjax.train.loop import Hooks, StoppedError
 from pmjax.train.model import Plan, Trained, check_model, expand, train_model
 from pmjax.train.monitor import Monitor
@@ -14,8 +15,10 @@ __all__ = [
     "Trained",
     "check_baseline",
     "check_model",
+    "check_preparation",
     "expand",
     "oracle_table",
+    "sources_of",
     "train_baseline",
     "train_model",
 ]

@@ -1,6 +1,6 @@
 """Inputs: the modalities that a model reads, prepared by what was fitted on the training rows of its split."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 from pmjax.cohort import Cohort
 from pmjax.errors import UserError
 from pmjax.prepare import transforms
-from pmjax.prepare.preparation import Params, Preparation
+from pmjax.prepare.preparation import EVERY, Params, Preparation
 from pmjax.prepare.splits import Splits
 from pmjax.types import AnyArray, HostArray
 
@@ -89,6 +89,24 @@ def build_inputs(
         fitted[source] = transforms.fit_folds(modality, splits.train, preparation=narrow, site=site, task=cohort.task)
         arrays[source] = Input(modality.values, modality.mask, modality.present, site if narrow.harmonise else None)
     return Inputs(arrays, fitted, fused)
+
+
+def check_preparation(cohort: Cohort, sources: Iterable[str], preparation: Preparation) -> None:
+    """Raise a UserError where an option, or a feature that it names, fits none of the modalities that are read.
+
+    One preparation serves all of them, each by what means something for it (`Preparation.narrow`).
+    """
+    modalities = [cohort.modalities[source] for source in dict.fromkeys(sources)]
+    narrowed = [preparation.narrow(modality) for modality in modalities]
+    for option in ("forward_fill", "harmonise", "select", "winsorise"):
+        if getattr(preparation, option) and not any(getattr(narrow, option) for narrow in narrowed):
+            kinds = ", ".join(dict.fromkeys(modality.kind for modality in modalities))
+            raise UserError(f"config.prepare.{option} fits no input of this study ({kinds}); leave it out")
+    known = {feature for modality in modalities for feature in modality.features} | {EVERY, ""}
+    for option, names in (("log1p", preparation.logged), ("clock", (preparation.clock,))):
+        for name in names:
+            if name not in known:
+                raise UserError(f"config.prepare.{option}: {name!r} is no feature of any input; mend the name")
 
 
 def site_codes(cohort: Cohort) -> HostArray:
