@@ -5,6 +5,9 @@ import hashlib
 import numpy as np
 import pandas as pd
 
+from pmjax.audit.chance import EXCESS, expected_pairs
+from pmjax.audit.copies import across
+from pmjax.audit.observed import blocks, observed, outcome_codes, outcome_columns
 from pmjax.cohort import Cohort, Modality
 from pmjax.evidence import Finding
 from pmjax.prepare.splits import Splits, shared_patients
@@ -16,56 +19,75 @@ def patient_in_two_parts(cohort: Cohort, splits: Splits) -> list[Finding]:
     shared = shared_patients(splits, cohort.patient)
     if not shared.size:
         return []
-    message = f"{len(shared)} patients have rows in two parts of one split"
+    whose = "patients have" if len(shared) > 1 else "patient has"
+    message = f"{len(shared)} {whose} rows in two parts of one split; keep the rows of a patient together"
     return [Finding("patient-in-two-parts", "blocking", message, tuple(shared.tolist()))]
 
 
 def duplicate_rows(cohort: Cohort, splits: Splits) -> list[Finding]:
     """Find rows with exactly the same values in a modality that are in different parts of a split.
 
-    A table of few coarse columns has equal rows by chance; there it is a warning only.
+    A table of few coarse columns has equal rows by chance. There, copies are rows that are equal in their outcome
+    too, or are far more than chance explains; else they are a warning only.
     """
-    part = splits.train * 1 + splits.validation * 2 + splits.test * 4
     findings = []
     for name, modality in cohort.modalities.items():
-        codes = _row_codes(modality)
-        twins = pd.Series(codes).duplicated(keep=False).to_numpy() & (codes >= 0)
-        sets = [rows.to_numpy() for _, rows in pd.Series(np.flatnonzero(twins)).groupby(codes[twins])]
-        across = [rows for rows in sets if _crosses(part, rows)]
-        patients = sorted({str(p) for rows in across for p in cohort.patient[rows]})
-        if patients:
-            severity = "warning" if _equal_by_chance(modality) else "blocking"
-            message = f"rows of {name} are exactly equal across parts, in {len(across)} sets"
-            findings.append(Finding("duplicate-rows", severity, message, tuple(patients)))
+        codes, severity, how = _judged(cohort, modality)
+        found, rows = across(cohort, splits, codes, repeated(codes))
+        if rows.any():
+            told = "; ".join(count.told("copies of", cohort.task.kind) for count in found)
+            patients = tuple(np.unique(cohort.patient[rows]).tolist())
+            findings.append(Finding("duplicate-rows", severity, f"{name}: {told}{how}", patients))
     return findings
 
 
-def _row_codes(modality: Modality) -> HostArray:
-    """(N,) equal numbers for equal rows; −1 where nothing was observed."""
-    values = modality.values + 0.0  # −0 becomes 0
-    if modality.mask is not None:
-        values = np.where(modality.mask[..., None], values, np.nan)
-    missing = np.isnan(values)
-    values = np.where(missing, np.nan, values)  # one NaN of the many bit patterns
-    flat = values.reshape(len(values), -1)
-    codes = pd.factorize(np.array([hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest() for row in flat]))[0]
-    return np.where(missing.reshape(flat.shape).all(axis=1), -1, codes)
-
-
-def _crosses(part: HostArray, rows: HostArray) -> bool:
-    """Whether in any split two of the rows are in different parts (0 is no part)."""
-    codes = part[:, rows]
-    low = np.where(codes == 0, codes.max(axis=1, keepdims=True), codes).min(axis=1)
-    return bool((low != codes.max(axis=1)).any())
-
-
-def _equal_by_chance(modality: Modality) -> bool:
-    """Whether half a pair of equal rows or more is expected from independent columns (the birthday problem)."""
+def _judged(cohort: Cohort, modality: Modality) -> tuple[HostArray, str, str]:
+    """Number the rows so that copies are equal; how severe copies are, and how to call them."""
+    codes = row_codes(modality)
     if modality.kind != "table":
-        return False
-    n = len(modality.values)
-    log_same = 0.0
-    for column in modality.values.T:
-        counts = pd.Series(column).value_counts(dropna=False).to_numpy()
-        log_same += np.log(np.sum((counts / n) ** 2))
-    return bool(np.log(n * (n - 1) / 2) + log_same >= np.log(0.5))
+        return codes, "blocking", ""
+    n, columns = len(codes), list(modality.values.T)
+    chance = EXCESS * expected_pairs(columns, n)
+    if chance < 1:
+        return codes, "blocking", ""
+    joint, outcome = _jointly(codes, outcome_codes(cohort)), outcome_columns(cohort)
+    if _equal_pairs(joint, cohort.patient) > EXCESS * expected_pairs([*columns, *outcome], n):
+        return joint, "blocking", ", outcome included"
+    if _equal_pairs(codes, cohort.patient) > chance:
+        return codes, "blocking", ""
+    return codes, "warning", ", which may be chance in so coarse a table"
+
+
+def _equal_pairs(codes: HostArray, patient: HostArray) -> float:
+    """Pairs of rows of different patients that have the same code."""
+    frame = pd.DataFrame({"code": codes, "patient": patient})[codes >= 0]
+    all_pairs, own = (frame.groupby(by).size().to_numpy() for by in (["code"], ["code", "patient"]))
+    return float((all_pairs * (all_pairs - 1.0)).sum() - (own * (own - 1.0)).sum()) / 2
+
+
+def _jointly(codes: HostArray, others: HostArray) -> HostArray:
+    """Number rows that are equal in both; −1 where `codes` is."""
+    joint = np.full(len(codes), -1)
+    real = codes >= 0
+    joint[real] = pd.factorize(codes[real] * len(codes) + others[real])[0]
+    return joint
+
+
+def repeated(codes: HostArray) -> HostArray:
+    """(E, 2) codes, each twice, that several rows have."""
+    ids, counts = np.unique(codes[codes >= 0], return_counts=True)
+    return np.repeat(ids[counts > 1, None], 2, axis=1)
+
+
+def row_codes(modality: Modality) -> HostArray:
+    """(N,) equal numbers for equal rows; −1 where nothing was observed."""
+    digests, blank = np.zeros(len(modality.values), np.uint64), np.zeros(len(modality.values), bool)
+    for rows in blocks(modality):
+        values, seen = observed(modality, rows)
+        bits = np.packbits(seen, axis=1)
+        both = zip(values, bits, strict=True)
+        joined = b"".join(hashlib.blake2b(v.tobytes() + b.tobytes(), digest_size=8).digest() for v, b in both)
+        digests[rows], blank[rows] = np.frombuffer(joined, np.uint64), ~seen.any(axis=1)
+    codes = np.full(len(digests), -1)
+    codes[~blank] = pd.factorize(digests[~blank])[0]
+    return codes
