@@ -39,6 +39,11 @@ READERS: Mapping[str, Loader] = MappingProxyType(
         "images": "pmjax.data.readers.images:images",
         "npz": "pmjax.data.readers.images:npz",
         "dicom": "pmjax.data.readers.dicom:dicom",
+        "fhir": "pmjax.data.readers.fhir:fhir",
+        "omop": "pmjax.data.readers.omop:omop",
+        "icu_2012": "pmjax.data.readers.icu:physionet2012",
+        "icu_2019": "pmjax.data.readers.sepsis:physionet2019",
+        "hourly": "pmjax.data.readers.hourly:yaib",
     }
 )
 """Files of the user: each format by the options of its reader."""
