@@ -4,8 +4,9 @@ from pmjax.cohort import Cohort
 from pmjax.data.public.entry import Entry, File
 from pmjax.data.public.fetch import files
 from pmjax.data.public.origin import adopt
-from pmjax.data.readers.fhir import fhir
+from pmjax.data.readers.fhir import fhir, files_of
 from pmjax.data.readers.omop import omop
+from pmjax.errors import UserError
 
 _BUNDLES = {
     "hospitals": "fc447eaa12b1e68577810d8084c89690ae6a29e50cddcd1f1f3f96c176b72a68",
@@ -67,8 +68,16 @@ _SIMULATED = "All patients are simulated by Synthea; they are too few for any re
 
 
 def fhir_synthea() -> Cohort:
-    """Load six patients: viral sinusitis within five years of the first body weight, from that day's measurements."""
-    folder = files(FHIR_SYNTHEA)[FHIR_SYNTHEA.files[0].path].parent
+    """Load six patients: viral sinusitis within five years of the first body weight, from that day's measurements.
+
+    Raises:
+        UserError: another JSON file lies in the folder, which the reader would take for a part of the record.
+    """
+    verified = set(files(FHIR_SYNTHEA).values())
+    folder = min(verified).parent
+    for path in files_of(str(folder)):
+        if path not in verified:
+            raise UserError(f"{path}: is no file of cohort {FHIR_SYNTHEA.name!r}; move it to another folder")
     cohort = fhir(
         str(folder),
         window={"index": {"code": _WEIGHT}, "before": 0, "after": 1, "codes": _MEASURES},
