@@ -12,6 +12,10 @@ from pmjax.data.public.entry import Entry, File
 __all__ = ["LOADERS", "REGISTRY", "Entry", "File"]
 
 _COHORTS = {
+    "sequences": ("uci_splice", "gue_tata", "gue_mouse2", "gue_tf2", "human_nontata_promoters"),
+    "proteins": ("mice_protein",),
+    "heartbeats": ("ecg200",),
+    "survival": ("metabric", "support", "deepsurv_linear", "deepsurv_gaussian", "deepsurv_treatment", "whas"),
     "icu": ("physionet2012", "physionet2019", "yaib_demo"),
     "clinical": ("uci_heart",),
     "imaging": ("breastmnist",),
