@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pmjax.cohort import Cohort
+from pmjax.cohort import Cohort, Modality
 from pmjax.data.public.entry import Entry, File
 from pmjax.data.public.fetch import files
 from pmjax.data.public.origin import adopt
@@ -69,6 +69,8 @@ YAIB_DEMO = Entry(
 
 ENTRIES = (PHYSIONET2012, PHYSIONET2019, YAIB_DEMO)
 
+_HIDDEN_AGE, _OLDEST = 200, 90
+
 
 def physionet2012(bin_hours: float = 1.0, hours: int = 48, summary: str = "mean") -> Cohort:
     """Load 3996 stays: in-hospital death (13.9 %) from the first `hours`, as hourly `series` and summaries in `table`.
@@ -78,12 +80,25 @@ def physionet2012(bin_hours: float = 1.0, hours: int = 48, summary: str = "mean"
     stays, outcomes = (str(path) for path in files(PHYSIONET2012).values())
     cohort = icu.physionet2012(stays, outcomes=outcomes, bin_hours=bin_hours, hours=hours, summary=summary)
     return adopt(
-        cohort,
+        replace(cohort, modalities={**cohort.modalities, "table": _mend(cohort.modalities["table"])}),
         PHYSIONET2012,
         "The outcomes name 4000 stays; 4 of them hold no measurement and have no file.",
+        "No stay of this archive tells its ICUType, which is left out.",
+        f"Ages of 200 and more (55 stays) are how MIMIC hides ages above 89; set to {_OLDEST}.",
+        "Where a stay gives several ages they differ by at most 7 years, as of several admissions of one patient.",
         "Deaths 1 or 2 calendar days after admission are among the labels, close to the end of the 48 hours of inputs; "
         "three stays that left the hospital alive have a survival of 0 days in the source.",
     )
+
+
+def _mend(table: Modality) -> Modality:
+    """Leave out the columns that nobody has, and bring hidden ages to 90."""
+    kept = ~np.isnan(table.values).all(axis=0)
+    features = tuple(np.array(table.features)[kept].tolist())
+    values = table.values[:, kept]
+    age = values[:, features.index("Age")]
+    age[age >= _HIDDEN_AGE] = _OLDEST
+    return replace(table, values=values, features=features)
 
 
 def physionet2019(every_hours: int = 1, window_hours: int = 24) -> Cohort:
@@ -116,4 +131,5 @@ def yaib_demo() -> Cohort:
         YAIB_DEMO,
         "Deaths are four times as frequent at mimic as at eicu (21 % and 5 %): what is trained at one is not "
         "calibrated at the other.",
+        "crp was never measured at mimic.",
     )

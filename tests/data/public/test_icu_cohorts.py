@@ -38,7 +38,12 @@ def stay(tmp_path_factory):
 def test_physionet2012_has_the_stays_and_deaths_of_set_a(data_folder, stay):
     cohort = physionet2012()
     assert cohort.modalities["series"].values.shape == (3996, 48, 37)
-    assert cohort.modalities["table"].values.shape == (3996, 4 + 37 * 5)
+    table = cohort.modalities["table"]
+    assert table.values.shape == (3996, 3 + 37 * 5)
+    assert np.isfinite(table.values).any(axis=0).all()
+    age = table.values[:, table.features.index("Age")]
+    assert np.nanmax(age) == 100
+    assert (age == 90).sum() >= 55
     assert cohort.task.label.mean() == pytest.approx(0.139, abs=5e-4)
     assert dict(cohort.flow)["of these without a file"] == 4
     outcomes = pd.read_csv(data_folder / "physionet2012" / "Outcomes-a.txt").set_index("RecordID")
