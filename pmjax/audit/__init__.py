@@ -6,7 +6,12 @@ from types import MappingProxyType
 
 from pmjax.audit.duplicates import duplicate_rows, patient_in_two_parts
 from pmjax.audit.leakage import label_copy, single_column
+from pmjax.audit.near import near_duplicates
+from pmjax.audit.probes import fit_on_test, selection_sees_labels
+from pmjax.audit.scaling import scaled_outside
+from pmjax.audit.shift import shift_parts, shift_sites
 from pmjax.audit.sizes import class_absent, empty_column, events_per_variable, site_absent
+from pmjax.audit.times import dates_after_outcome
 from pmjax.cohort import Cohort
 from pmjax.errors import AuditError, UserError
 from pmjax.evidence import Finding
@@ -18,12 +23,19 @@ CHECKS: Mapping[str, Callable[[Cohort, Splits], list[Finding]]] = MappingProxyTy
     {
         "patient-in-two-parts": patient_in_two_parts,
         "duplicate-rows": duplicate_rows,
+        "near-duplicates": near_duplicates,
+        "dates-after-outcome": dates_after_outcome,
+        "fit-on-test": fit_on_test,
+        "selection-sees-labels": selection_sees_labels,
+        "scaled-outside": scaled_outside,
         "label-copy": label_copy,
         "single-column": single_column,
         "class-absent": class_absent,
         "site-absent": site_absent,
         "empty-column": empty_column,
         "events-per-variable": events_per_variable,
+        "shift-parts": shift_parts,
+        "shift-sites": shift_sites,
     }
 )
 """Every check by the name that its findings carry and that `config.audit.allow` accepts."""

@@ -5,6 +5,7 @@ from math import lgamma
 import numpy as np
 import pandas as pd
 
+from pmjax.audit.columns import columns, rows_read
 from pmjax.cohort import Classify, Cohort
 from pmjax.evidence import Finding
 from pmjax.prepare.splits import Splits
@@ -34,51 +35,26 @@ def single_column(cohort: Cohort, splits: Splits) -> list[Finding]:
     ]
 
 
-def _about(columns: pd.Index, check: str, severity: str, what: str) -> list[Finding]:
-    if columns.empty:
+def _about(names: pd.Index, check: str, severity: str, what: str) -> list[Finding]:
+    if names.empty:
         return []
-    more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
-    return [Finding(check, severity, f"column {', '.join(map(repr, columns[:_SHOWN]))}{more} {what}")]
-
-
-def _columns(cohort: Cohort) -> pd.DataFrame:
-    """Columns of tables and series that could hold a label, and where they are missing; sequences and images not.
-
-    A series gives the mean and the last of its real steps.
-    """
-    columns: dict[str, HostArray] = {}
-    for name, modality in cohort.modalities.items():
-        if modality.kind == "table":
-            views = {"": modality.values}
-        elif modality.kind == "series":
-            values, last = modality.values, np.full(len(modality.values), modality.values.shape[1] - 1)
-            if modality.mask is not None:
-                values = np.where(modality.mask[..., None], values, np.nan)
-                last = last - np.argmax(modality.mask[:, ::-1], axis=1)
-            seen = (~np.isnan(values)).sum(axis=1)
-            mean = np.where(seen > 0, np.nansum(values, axis=1) / np.maximum(seen, 1), np.nan)
-            views = {" (mean)": mean, " (last step)": values[np.arange(len(values)), last]}
-        else:
-            continue
-        for view, table in views.items():
-            for feature, column in zip(modality.features, table.T, strict=True):
-                columns[f"{name}: {feature}{view}"] = column
-                columns[f"{name}: {feature}{view} is missing"] = np.isnan(column).astype(float)
-    frame = pd.DataFrame(columns, index=range(len(cohort)))
-    return frame.loc[:, frame.nunique() > 1]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return [Finding(check, severity, f"column {', '.join(map(repr, names[:_SHOWN]))}{more} {what}")]
 
 
 def _scores(cohort: Cohort) -> pd.Series:
     """How well each column alone tells the outcome, 0.5 to 1: AUROC of any class against the rest, or of the event."""
-    task, frame = cohort.task, _columns(cohort)
+    rows, task = rows_read(cohort), cohort.task
+    frame = columns(cohort, rows)
     ranks = frame.rank().to_numpy()
     if isinstance(task, Classify):
-        scores = np.max([_separation(ranks, task.label == k) for k in range(len(task.classes))], axis=0)
-        recoded = [_recodes(column, task.label, len(task.classes)) for _, column in frame.items()]
+        label, classes = task.label[rows], len(task.classes)
+        scores = np.max([_separation(ranks, label == k) for k in range(classes)], axis=0)
+        recoded = [_recodes(column, label, classes) for _, column in frame.items()]
         return pd.Series(np.where(recoded, 1.0, scores), frame.columns)
-    scores = _separation(ranks, task.event)
+    scores = _separation(ranks, task.event[rows])
     if task.start is None:  # the stop of an interval goes with its start, which is no secret
-        same = [_concordance(column, task.time) for _, column in frame.items()]
+        same = [_concordance(column, task.time[rows]) for _, column in frame.items()]
         scores = np.maximum(scores, same)
     return pd.Series(scores, frame.columns)
 

@@ -12,6 +12,8 @@ from pmjax.types import HostArray
 BLOCK = 1 << 22
 """Values that a block may hold: 32 MiB as float64."""
 
+_FIRST = 100
+
 
 def blocks(modality: Modality) -> Iterator[slice]:
     """Cut the rows into slices of at most BLOCK values (one row, where a row has more)."""
@@ -36,6 +38,27 @@ def observed(modality: Modality, rows: slice | HostArray) -> tuple[HostArray, Ho
         seen &= modality.present[rows][(..., None, *deep[1:])]
     zero = values.dtype.type(0)
     return (np.where(seen, values, zero) + zero).reshape(len(values), -1), seen.reshape(len(values), -1)
+
+
+def moments(modality: Modality) -> tuple[HostArray, HostArray, HostArray]:
+    """Count, mean and sd (over n) of each feature over what was observed, (F,) float64; sd is 0 where constant."""
+    features = len(modality.features)
+    count, total, squares = (np.zeros(features) for _ in range(3))
+    # Near the mean, so that the sum of squares does not cancel.
+    values, seen = (a.reshape(-1, features) for a in observed(modality, slice(0, _FIRST)))
+    shift = values.sum(axis=0, dtype=np.float64) / np.maximum(1, seen.sum(axis=0))
+    for rows in blocks(modality):
+        values, seen = (a.reshape(-1, features) for a in observed(modality, rows))
+        centred = np.where(seen, values - shift, 0.0)
+        count += seen.sum(axis=0)
+        total += centred.sum(axis=0)
+        squares += (centred**2).sum(axis=0)
+    n = np.maximum(count, 1)
+    mean, second = total / n, squares / n
+    variance = second - mean**2
+    # Rounding leaves a constant column with a variance of about 1e-16 of its square.
+    varies = variance > 1e-12 * np.maximum(second, (mean + shift) ** 2 * 1e-8)
+    return count, mean + shift, np.where(varies, np.sqrt(np.maximum(variance, 0)), 0.0)
 
 
 def sampled(rows: HostArray, most: int) -> HostArray:

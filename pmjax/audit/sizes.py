@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pmjax.audit.observed import blocks, observed
 from pmjax.cohort import Classify, Cohort
 from pmjax.evidence import Finding
 from pmjax.prepare.splits import Splits
@@ -31,7 +32,7 @@ def class_absent(cohort: Cohort, splits: Splits) -> list[Finding]:
 
 def site_absent(cohort: Cohort, splits: Splits) -> list[Finding]:
     """Find sites that a model never trained on; expected, and so no finding, where sites are held out."""
-    if cohort.site is None or splits.scheme == "site":
+    if cohort.site is None or splits.scheme in ("site", "external"):
         return []
     unseen = {s: ~(splits.train & (cohort.site == s)).any(axis=1) for s in np.unique(cohort.site)}
     sites = [str(s) for s, absent in unseen.items() if absent.any()]
@@ -46,9 +47,11 @@ def empty_column(cohort: Cohort, splits: Splits) -> list[Finding]:
     """Find columns without a single value in a training part: they enter as zeros there."""
     findings = []
     for name, modality in cohort.modalities.items():
-        real = True if modality.mask is None else modality.mask[..., None]
-        seen = (~np.isnan(modality.values) & real).reshape(len(cohort), -1, len(modality.features)).any(axis=1)
-        absent = splits.train.astype(np.int64) @ seen.astype(np.int64) == 0
+        features = len(modality.features)
+        absent: HostArray = np.ones((len(splits), features), bool)
+        for rows in blocks(modality):
+            seen = observed(modality, rows)[1].reshape(-1, modality.values[0].size // features, features).any(axis=1)
+            absent &= np.stack([~seen[train].any(axis=0) for train in splits.train[:, rows]])
         for column in np.flatnonzero(absent.any(axis=0)):
             message = f"{name} column {modality.features[column]!r} is missing in all training rows of "
             findings.append(Finding("empty-column", "warning", message + _folds(splits, absent[:, column])))
