@@ -66,6 +66,7 @@ def _fetch(entry: Entry, file: File) -> Path:
     told = f"cohort {entry.name!r}: {file.url}"
     pooch.get_logger().setLevel("WARNING")  # the bar says what is fetched
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         pooch.retrieve(file.url, f"sha256:{file.sha256}", fname=target.name, path=target.parent, downloader=_download)
     except requests.HTTPError as error:  # its text is "404 Client Error: Not Found for url: …"
         raise UserError(f"{told} answers {str(error).split(' for url')[0]}; try later, or {by_hand}") from error

@@ -45,7 +45,7 @@ def ecg200() -> Cohort:
             "The file does not say which beats are of one patient: each is taken as a patient, and parts may share "
             "some.",
             "Beats were scaled to mean 0 and standard deviation 1 each by the publisher.",
-            "The file names the classes, not their codes: 1, the more frequent, is taken as normal and -1 as infarction.",
+            "The file names the classes, not their codes: 1, the more frequent, is taken as normal, -1 as infarction.",
             "There is no official validation part: it is held out of the training part.",
         ),
         part=part,

@@ -55,8 +55,8 @@ def mice_protein() -> Cohort:
             "A mouse has 15 rows, repeats of one measurement: rows of a mouse on both sides of a split leak (logistic "
             "regression: accuracy .99 where they do, .68 where they do not).",
             "pS6 and ARC are the same column under two names.",
-            f"{int(proteins.isna().to_numpy().sum())} values are missing, most of them of BCL2, H3MeK4, BAD, EGR1, H3AcK18 "
-            "and pCFOS.",
+            f"{int(proteins.isna().to_numpy().sum())} values are missing, most of them of BCL2, H3MeK4, BAD, EGR1, "
+            "H3AcK18 and pCFOS.",
         ),
         groups=pd.DataFrame({name.lower(): frame[name] for name in _GROUPS}),
         flow=(("rows in the source", len(frame)), ("mice", mouse[0].nunique()), ("analysed", len(frame))),

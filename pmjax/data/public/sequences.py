@@ -132,7 +132,7 @@ def uci_splice() -> Cohort:
             UCI_SPLICE,
             f"{copies} rows are copies of an earlier one; copies count as one patient, so that no fold has one on both "
             "sides. One sequence is there with two different classes.",
-            "15 bases of 15 letters D, N, R and S are ambiguous: a share of one to each base that they may be.",
+            "15 sequences hold the ambiguous letters D, N, R or S: an equal share to each base that they may be.",
             "Many windows are of the same gene, or of genes of one family: similar sequences lie on both sides of a "
             "split by sequence.",
         ),
@@ -166,7 +166,8 @@ def gue_tf2() -> Cohort:
         GUE_TF2,
         "site of a transcription factor",
         ("none", "site"),
-        "19 sequences of the validation part are in the training part too; none of the test part is.",
+        "19 sequences of the validation part are in the training part too, none of the test part is; 185 rows of the "
+        "training part are copies of another.",
     )
 
 

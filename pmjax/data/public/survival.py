@@ -30,7 +30,7 @@ def _deepsurv(name: str, title: str, study: str, folder: str, file: str, sha256:
     return Entry(
         name=name,
         title=title,
-        citation=f"{study} File: {_KATZMAN}".strip(),
+        citation=f"{study} File: {_KATZMAN}" if study else _KATZMAN,
         licence="MIT (the file in DeepSurv's repository)",
         files=(File(f"deepsurv/{file}", sha256, url),),
         loader=f"pmjax.data.public.survival:{name}",
