@@ -103,7 +103,7 @@ _TREATED = ("hormone treatment", "radiotherapy", "chemotherapy")
 _METABRIC = ("gene 1", "gene 2", "gene 3", "gene 4", *_TREATED, "ER-positive", "age")
 _SUPPORT = (
     *("age", "sex", "comorbidities", "race", "diabetes", "dementia", "cancer", "mean arterial pressure"),
-    *("heart rate", "respiratory rate", "temperature", "white cells", "sodium", "creatinine"),
+    *("heart rate", "respiratory rate", "temperature", "sodium", "white cells", "creatinine"),
 )
 _WHAS = ("shock", "age", "sex", "body-mass index", "heart failure", "recurrent")
 ARMS = ("untreated", "treated")
@@ -139,8 +139,8 @@ def support() -> Cohort:
     return adopt(
         replace(cohort, groups=pd.DataFrame(groups)),
         SUPPORT,
-        "The columns have no names in the file. They are named by the order in the paper, save that comorbidities come "
-        "before race, as their values tell: a count up to 9, then codes of which one holds four patients in five.",
+        "The columns have no names in the file. They are named by the paper's list and by their values, which put "
+        "comorbidities (a count up to 9) before race (codes, one of four patients in five), sodium before white cells.",
         "sex 1 (44 %) is taken as female; race and cancer are codes, kept as numbers.",
         "A pressure, heart rate, respiratory rate or white cell count of 0 is as in the file.",
     )
