@@ -1,41 +1,72 @@
-"""Chance: how many pairs of rows agree in every column of a table although nobody copied them."""
+"""Chance: how many pairs of rows agree although nobody copied them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pmjax.audit.observed import sampled
+from pmjax.audit.observed import observed, sampled
+from pmjax.cohort import Modality
 from pmjax.types import HostArray
 
 EXCESS = 10
-"""Agreeing pairs are copies where there are more than so many times those expected of independent columns. Columns
+"""Agreeing rows are copies where there are more than so many times those expected of independent columns. Columns
 depend on each other, so a few times as many say nothing; in DeepSurv's WHAS, which was copied, there are 90 times."""
 
 _SAMPLE = 20_000
-_NEVER = 1e-30
+
+Columns = Callable[[HostArray], HostArray]
+"""Reads rows (n,) as columns (n, C), NaN where missing."""
 
 
-def expected_pairs(columns: Iterable[HostArray], rows: int, tolerance: float = 0.0) -> float:
-    """Expect of `rows` rows the pairs that agree in all columns, were these independent (the birthday problem).
+def telling(modality: Modality, extra: Sequence[HostArray] = ()) -> Columns:
+    """Read rows as the columns by which chance is judged: those of a table, and of a series the mean of each
+    feature, as its steps depend on each other; after them `extra`, (N,) each."""
+
+    def read(rows: HostArray) -> HostArray:
+        values, seen = observed(modality, rows)
+        shape = (len(rows), -1, len(modality.features))
+        values, seen = values.reshape(shape), seen.reshape(shape).sum(axis=1)
+        total = values.sum(axis=1, dtype=np.float64)
+        mean = np.divide(total, seen, out=np.full(total.shape, np.nan), where=seen > 0)
+        return np.column_stack([mean, *(column[rows] for column in extra)])
+
+    return read
+
+
+def expected_pairs(columns: Columns, n: int) -> float:
+    """Expect of n rows the pairs that agree in all columns, were these independent (the birthday problem).
+
+    What is missing agrees with everything, since gaps come together.
+    """
+    table = columns(sampled(np.arange(n), _SAMPLE))
+    shares = []
+    for column in table.T:
+        known = np.sort(column[~np.isnan(column)])
+        together = (len(known) / max(1, len(column))) ** 2
+        shares.append(1 - together + together * _agreement(known, 0.0))
+    return n * (n - 1) / 2 * float(np.prod(shares))
+
+
+def by_chance(columns: Columns, n: int, rows: HostArray, tolerance: HostArray | float = 0.0) -> HostArray:
+    """(len(rows),) bool, whether a row holds so little that n rows like it may agree by chance somewhere.
 
     Args:
-        columns: (n,) each, NaN where missing, which agrees with missing alone; read until the answer is clear.
-        tolerance: two values agree that differ by no more.
+        rows: that agree with some other row.
+        tolerance: two values of a column agree that differ by no more; one, or (C,).
     """
-    pairs = rows * (rows - 1) / 2
-    probability = 1.0
-    for column in columns:
-        probability *= _agreement(column, tolerance)
-        if probability * pairs < _NEVER:
-            break
-    return pairs * probability
+    table, mine = columns(sampled(np.arange(n), _SAMPLE)), columns(rows)
+    log_pairs = np.full(len(rows), np.log(max(1.0, n * (n - 1) / 2)))
+    for column, values, within in zip(table.T, mine.T, np.broadcast_to(tolerance, table.shape[1]), strict=True):
+        known = np.sort(column[~np.isnan(column)])
+        count = np.searchsorted(known, values + within, "right") - np.searchsorted(known, values - within, "left")
+        # Others than the row and its copy; a rare value counts as no rarer than values of this column mostly are.
+        share = np.maximum((count - 2) / max(1, len(known)), _agreement(known, within))
+        log_pairs += np.where(np.isnan(values), 0.0, np.log(share))
+    return log_pairs + np.log(EXCESS) >= 0
 
 
-def _agreement(column: HostArray, tolerance: float) -> float:
-    """Share of pairs of rows whose values agree; one pair more than there are, so that it is never 0."""
-    column = column[sampled(np.arange(len(column)), _SAMPLE)]
-    n = len(column)
-    missing = int(np.isnan(column).sum()) if column.dtype.kind == "f" else 0
-    values = np.sort(column)[: n - missing].astype(np.float64)
-    agreeing = (np.searchsorted(values, values + tolerance, "right") - np.arange(1, len(values) + 1)).sum()
-    return float(min(1.0, (agreeing + missing * (missing - 1) / 2 + 1) / max(1.0, n * (n - 1) / 2)))
+def _agreement(known: HostArray, within: float) -> float:
+    """Share of pairs of sorted values that agree; one pair more than there are, so that it is never 0."""
+    n = len(known)
+    agreeing = np.searchsorted(known, known + within, "right").sum() - n * (n + 1) / 2
+    return float(min(1.0, (agreeing + 1) / max(1.0, n * (n - 1) / 2)))

@@ -23,17 +23,22 @@ def rows_read(cohort: Cohort) -> HostArray:
 def columns(cohort: Cohort, rows: HostArray, *, coarse: bool = False) -> pd.DataFrame:
     """Read columns of tables and series, and where they are missing, without constant ones; NaN where missing.
 
+    Whether a patient lacks a modality altogether is a column too.
+
     A series gives the mean and the last of its real steps. `coarse` adds the mean of 8 × 8 tiles of images, and of
     sequences the share of each letter and the length.
     """
     found: dict[str, HostArray] = {}
     for name, modality in cohort.modalities.items():
+        here = modality.observed[rows]
+        if not here.all():
+            found[f"{name} is absent"] = (~here).astype(float)
         for view, table, features in _views(modality, rows, coarse):
             for feature, column in zip(features, table.T, strict=True):
                 found[f"{name}: {feature}{view}"] = column
-                missing = np.isnan(column)
+                missing = np.isnan(column) & here
                 if missing.any():
-                    found[f"{name}: {feature}{view} is missing"] = missing.astype(float)
+                    found[f"{name}: {feature}{view} is missing"] = np.where(here, missing, np.nan)
     frame = pd.DataFrame(found, index=range(len(rows)))
     return frame.loc[:, frame.nunique() > 1]
 

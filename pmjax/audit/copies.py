@@ -10,6 +10,8 @@ from pmjax.cohort import Cohort
 from pmjax.prepare.splits import Splits
 from pmjax.types import HostArray
 
+UNLIKE = "; their outcomes differ, so they may be different patients"
+
 
 @dataclass(frozen=True)
 class Count:
@@ -62,6 +64,11 @@ def across(cohort: Cohort, splits: Splits, codes: HostArray, alike: HostArray) -
             if count.copies > (worst[part, other].copies if (part, other) in worst else 0):
                 worst[part, other] = count
     return list(worst.values()), concerned
+
+
+def unlike(cohort: Cohort, counts: list[Count]) -> bool:
+    """Whether most rows that look like copies have another time or event: a copied patient brings both along."""
+    return cohort.task.kind == "survive" and 2 * sum(c.conflicts for c in counts) > sum(c.copies for c in counts)
 
 
 def _compared(cohort: Cohort, splits: Splits, s: int) -> Iterator[tuple[str, HostArray, str, HostArray]]:

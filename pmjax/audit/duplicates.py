@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from pmjax.audit.chance import EXCESS, expected_pairs
-from pmjax.audit.copies import across
+from pmjax.audit.chance import EXCESS, by_chance, expected_pairs, telling
+from pmjax.audit.copies import UNLIKE, across, unlike
 from pmjax.audit.observed import blocks, observed, outcome_codes, outcome_columns
 from pmjax.cohort import Cohort, Modality
 from pmjax.evidence import Finding
@@ -27,14 +27,16 @@ def patient_in_two_parts(cohort: Cohort, splits: Splits) -> list[Finding]:
 def duplicate_rows(cohort: Cohort, splits: Splits) -> list[Finding]:
     """Find rows with exactly the same values in a modality that are in different parts of a split.
 
-    A table of few coarse columns has equal rows by chance. There, copies are rows that are equal in their outcome
-    too, or are far more than chance explains; else they are a warning only.
+    Rows that hold so few or so common values that they are equal by chance are copies where their outcomes are equal
+    too, or where they are far more than chance explains; else they are a warning in tables, and no finding in series.
     """
     findings = []
     for name, modality in cohort.modalities.items():
         codes, severity, how = _judged(cohort, modality)
         found, rows = across(cohort, splits, codes, repeated(codes))
         if rows.any():
+            if unlike(cohort, found):
+                severity, how = "warning", UNLIKE
             told = "; ".join(count.told("copies of", cohort.task.kind) for count in found)
             patients = tuple(np.unique(cohort.patient[rows]).tolist())
             findings.append(Finding("duplicate-rows", severity, f"{name}: {told}{how}", patients))
@@ -44,16 +46,24 @@ def duplicate_rows(cohort: Cohort, splits: Splits) -> list[Finding]:
 def _judged(cohort: Cohort, modality: Modality) -> tuple[HostArray, str, str]:
     """Number the rows so that copies are equal; how severe copies are, and how to call them."""
     codes = row_codes(modality)
-    if modality.kind != "table":
+    twins = np.flatnonzero(np.isin(codes, repeated(codes)))
+    if modality.kind not in ("table", "series") or not twins.size:
         return codes, "blocking", ""
-    n, columns = len(codes), list(modality.values.T)
-    chance = EXCESS * expected_pairs(columns, n)
-    if chance < 1:
+    n, columns = len(codes), telling(modality)
+    unsure = twins[by_chance(columns, n, twins)]
+    if not unsure.size:
         return codes, "blocking", ""
-    joint, outcome = _jointly(codes, outcome_codes(cohort)), outcome_columns(cohort)
-    if _equal_pairs(joint, cohort.patient) > EXCESS * expected_pairs([*columns, *outcome], n):
-        return joint, "blocking", ", outcome included"
-    if _equal_pairs(codes, cohort.patient) > chance:
+    # Where values are missing, independent columns are too far from the truth to count on.
+    full = unsure[~np.isnan(columns(unsure)).any(axis=1)] if modality.kind == "table" else unsure[:0]
+    joint, both = _jointly(codes, outcome_codes(cohort)), telling(modality, outcome_columns(cohort))
+    copied = _equal_pairs(joint[full], cohort.patient[full]) > EXCESS * expected_pairs(both, n)
+    sure = codes.copy()
+    sure[unsure] = np.where((copied & np.isin(unsure, full)) | ~by_chance(both, n, unsure), n + joint[unsure], -1)
+    if np.isin(sure[twins], repeated(sure)).any():
+        return sure, "blocking", ", outcome included" if np.isin(sure[unsure], repeated(sure)).any() else ""
+    if modality.kind == "series":
+        return sure, "blocking", ""
+    if _equal_pairs(codes[full], cohort.patient[full]) > EXCESS * expected_pairs(columns, n):
         return codes, "blocking", ""
     return codes, "warning", ", which may be chance in so coarse a table"
 

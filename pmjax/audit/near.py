@@ -11,8 +11,8 @@ is not near. For sequences see `sequences.py`.
 import numpy as np
 
 from pmjax.audit import sequences
-from pmjax.audit.chance import EXCESS, expected_pairs
-from pmjax.audit.copies import across
+from pmjax.audit.chance import by_chance, telling
+from pmjax.audit.copies import UNLIKE, across, unlike
 from pmjax.audit.duplicates import row_codes
 from pmjax.audit.observed import blocks, moments, observed
 from pmjax.cohort import Cohort, Modality
@@ -39,7 +39,7 @@ _LEAST_CELLS = 20
 def near_duplicates(cohort: Cohort, splits: Splits) -> list[Finding]:
     """Find rows of different parts that are nearly, not exactly, the same in a modality.
 
-    Tables, series and images block; a table whose columns are so coarse that near rows are due to chance is silent.
+    Tables, series and images block. Rows with so few or so common values that they are near by chance do not count.
     """
     findings = []
     for name, modality in cohort.modalities.items():
@@ -55,13 +55,14 @@ def near_duplicates(cohort: Cohort, splits: Splits) -> list[Finding]:
             kinds = [(close_pairs(modality, unique), "blocking", "nearly equal to")]
         for pairs, severity, what in kinds:
             pairs = pairs[cohort.patient[pairs[:, 0]] != cohort.patient[pairs[:, 1]]]
-            if not len(pairs) or _by_chance(modality, len(pairs)):
-                continue
             found, rows = across(cohort, splits, codes, codes[pairs])
             if rows.any():
-                told = "; ".join(count.told(what, cohort.task.kind) for count in found)
+                doubt = modality.kind != "sequence" and unlike(cohort, found)
+                told = "; ".join(count.told(what, cohort.task.kind) for count in found) + (UNLIKE if doubt else "")
                 patients = tuple(np.unique(cohort.patient[rows]).tolist())
-                findings.append(Finding("near-duplicates", severity, f"{name}: {told}", patients))
+                findings.append(
+                    Finding("near-duplicates", "warning" if doubt else severity, f"{name}: {told}", patients)
+                )
     return findings
 
 
@@ -79,7 +80,11 @@ def close_pairs(modality: Modality, rows: HostArray) -> HostArray:
     i, j = np.repeat(np.arange(len(rows)), NEIGHBOURS + 1), near.ravel()
     real = (j < len(rows)) & (i != j)
     pairs = np.unique(np.sort(np.column_stack([rows[i[real]], rows[j[real]]]), axis=1), axis=0)
-    return pairs[_distance(modality, mean, sd, pairs) <= NEAR_DISTANCE]
+    pairs = pairs[_distance(modality, mean, sd, pairs) <= NEAR_DISTANCE]
+    if modality.kind == "image" or not len(pairs):
+        return pairs
+    within = NEAR_DISTANCE * sd[: len(modality.features)]
+    return pairs[~by_chance(telling(modality), len(modality.values), pairs[:, 0], within)]
 
 
 def _cell_moments(modality: Modality) -> tuple[HostArray, HostArray]:
@@ -124,12 +129,3 @@ def _distance(modality: Modality, mean: HostArray, sd: HostArray, pairs: HostArr
         far = apart.max(axis=1) if modality.kind == "table" else np.sqrt((apart**2).sum(axis=1) / np.maximum(count, 1))
         distance[block] = np.where(count >= least, far, np.inf)
     return distance
-
-
-def _by_chance(modality: Modality, near: int) -> bool:
-    """Whether rows of a table may be near because its columns are few or coarse."""
-    if modality.kind != "table":
-        return False
-    sd = moments(modality)[2]
-    columns = (modality.values[:, c] / sd[c] for c in np.flatnonzero(sd))
-    return near <= EXCESS * expected_pairs(columns, len(modality.values), NEAR_DISTANCE)

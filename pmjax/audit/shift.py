@@ -132,7 +132,10 @@ def _told_apart(values: HostArray, a: HostArray, b: HostArray, comparisons: int)
     rows = np.random.default_rng(0).permutation(np.flatnonzero(a | b))
     fit, check = rows[::2], rows[1::2]
     # The scale is that of the fitted half; what is missing is at its mean.
-    mean, sd = (moment(values[fit], axis=0, where=~np.isnan(values[fit])) for moment in (np.mean, np.std))
+    seen = ~np.isnan(values[fit])
+    count, filled = np.maximum(seen.sum(axis=0), 1), np.where(seen, values[fit], 0.0)
+    mean = filled.sum(axis=0) / count
+    sd = np.sqrt((np.where(seen, filled - mean, 0.0) ** 2).sum(axis=0) / count)
     x = np.nan_to_num((values - mean) / np.where(sd > 0, sd, 1.0), nan=0.0).clip(-10, 10)
     y = a[fit] - a[fit].mean()
     weight = np.linalg.solve(x[fit].T @ x[fit] + 0.1 * len(fit) * np.eye(x.shape[1]), x[fit].T @ y)

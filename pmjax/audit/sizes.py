@@ -48,10 +48,11 @@ def empty_column(cohort: Cohort, splits: Splits) -> list[Finding]:
     findings = []
     for name, modality in cohort.modalities.items():
         features = len(modality.features)
-        absent: HostArray = np.ones((len(splits), features), bool)
+        absent = np.ones((len(splits), features), bool)
         for rows in blocks(modality):
-            seen = observed(modality, rows)[1].reshape(-1, modality.values[0].size // features, features).any(axis=1)
-            absent &= np.stack([~seen[train].any(axis=0) for train in splits.train[:, rows]])
+            cells = observed(modality, rows)[1].reshape(-1, modality.values[0].size // features, features)
+            seen = np.logical_or.reduce(cells, axis=1)
+            absent &= np.stack([~np.logical_or.reduce(seen[train], axis=0) for train in splits.train[:, rows]])
         for column in np.flatnonzero(absent.any(axis=0)):
             message = f"{name} column {modality.features[column]!r} is missing in all training rows of "
             findings.append(Finding("empty-column", "warning", message + _folds(splits, absent[:, column])))
