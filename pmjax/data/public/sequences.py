@@ -150,8 +150,8 @@ def gue_tata() -> Cohort:
         GUE_TATA,
         "core promoter",
         ("none", "promoter"),
-        "16 sequences of the test part are in the training part too, 15 of them with the other label; so are 8 of the "
-        "validation part.",
+        "16 sequences of the test part are in the training part too, one of them with the other label; so are 8 of the "
+        "validation part, one with the other label. 2 of the test part are in the validation part.",
     )
 
 
