@@ -84,8 +84,11 @@ def at_scale(config: Config) -> Config:
     def first(grid: Config) -> Config:
         return {k: v[:1] if isinstance(v, tuple | list) else v for k, v in grid.items()}
 
+    # Simulated patients are made to measure, and few of them serve here.
+    fewer = {"n": min(400, config["cohort"]["n"])} if "n" in config["cohort"] else {}
     return {
         **config,
+        "cohort": {**config["cohort"], **fewer},
         "splits": {**config["splits"], "folds": 2, "repeats": 1, "inner": min(2, config["splits"]["inner"])},
         "train": {**config["train"], "seeds": 1, "epochs": 3},
         "grid": first(config["grid"]),

@@ -5,14 +5,17 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pmjax.cohort import Cohort
+from pmjax.data.public import LOADERS
 from pmjax.errors import UserError
+
+if TYPE_CHECKING:
+    import pmjax.cohort  # its arrays take a second to import, which a list of names need not
 
 __all__ = ["load", "names"]
 
-Loader = str | Callable[..., Cohort]
+Loader = str | Callable[..., Any]
 
 PACKAGED: Mapping[str, Loader] = MappingProxyType(
     {
@@ -59,7 +62,10 @@ SIMULATED: Mapping[str, Loader] = MappingProxyType(
 )
 """Patients who do not exist, with the truth about each."""
 
-_LOADERS: Mapping[str, Loader] = MappingProxyType({**PACKAGED, **READERS, **SIMULATED})
+PUBLIC: Mapping[str, Loader] = MappingProxyType(dict(LOADERS))
+"""Named public cohorts, fetched from their publishers or read from PMJAX_DATA."""
+
+_LOADERS: Mapping[str, Loader] = MappingProxyType({**PACKAGED, **PUBLIC, **SIMULATED, **READERS})
 
 
 def names() -> tuple[str, ...]:
@@ -67,7 +73,7 @@ def names() -> tuple[str, ...]:
     return tuple(_LOADERS)
 
 
-def load(name: str, **options: Any) -> Cohort:
+def load(name: str, **options: Any) -> "pmjax.cohort.Cohort":
     """Load a cohort by its name; `options` are the keyword arguments of its loader.
 
     Raises:

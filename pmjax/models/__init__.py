@@ -27,6 +27,7 @@ FUSION = "fusion"
 _PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 _WORDS = {
+    bool: "True or False",
     int: "a whole number of at least 1",
     float: "a number of at least 0 and below 1",
     tuple[int, ...]: "a tuple of whole numbers of at least 1",
@@ -84,6 +85,8 @@ def _checked(family: str, encoder: Any, keywords: Mapping[str, Any]) -> dict[str
 
 def _fits(value: Any, kind: Any) -> bool:
     """Whether a keyword's value is of its kind; a tuple read from JSON is a list."""
+    if kind is bool:
+        return isinstance(value, bool)
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool) and value >= 1
     if kind is float:

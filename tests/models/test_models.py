@@ -51,6 +51,21 @@ def test_runs_under_vmap_are_the_runs_one_by_one(family, form, key):
         np.testing.assert_allclose(outputs[r], model.apply(model.init(keys[r], inputs), inputs), atol=1e-5)
 
 
+def test_a_flat_cnn_sees_where_and_a_pooled_one_whether(key):
+    """A pattern moved by whole windows: only the flat network can tell, and padding tells neither anything."""
+    rng = np.random.default_rng(0)
+    inputs = jnp.float32(np.concatenate([rng.normal(size=(3, 4, 2)), np.zeros((3, 12, 2))], axis=1))
+    moved, mask = jnp.roll(inputs, 8, axis=1), jnp.ones((3, 16), bool)
+    for flatten in (False, True):
+        model = build("cnn", 2, features=(5,), kernel_size=1, pool=2, flatten=flatten)
+        params = model.init(key, inputs, mask)
+        same = jnp.abs(model.apply(params, inputs, mask) - model.apply(params, moved, mask)).max() < 1e-6
+        assert same == (not flatten)
+        wild = inputs.at[:, 9:].set(7.0)
+        real = jnp.broadcast_to(jnp.arange(16) < 9, (3, 16))
+        np.testing.assert_allclose(model.apply(params, wild, real), model.apply(params, inputs, real), atol=1e-6)
+
+
 def test_dropout_acts_in_training_only(key):
     model, inputs = build("dnn", 2, dropout=0.5), inputs_of("table")
     params = model.init(key, inputs)
