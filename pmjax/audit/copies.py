@@ -47,8 +47,8 @@ def across(cohort: Cohort, splits: Splits, codes: HostArray, alike: HostArray) -
     members = np.flatnonzero(np.isin(codes, alike))
     if not members.size:
         return [], concerned
-    ids, local = np.unique(codes[members], return_inverse=True)
-    edges = np.searchsorted(ids, np.concatenate([alike, alike[:, ::-1]])).T
+    ids = np.unique(alike)
+    local, edges = np.searchsorted(ids, codes[members]), np.searchsorted(ids, np.concatenate([alike, alike[:, ::-1]])).T
     outcome = outcome_codes(cohort)[members]
     worst: dict[tuple[str, str], Count] = {}
     for s in range(len(splits)):

@@ -14,7 +14,7 @@ from pmjax.audit import sequences
 from pmjax.audit.chance import by_chance, telling
 from pmjax.audit.copies import UNLIKE, across, unlike
 from pmjax.audit.duplicates import row_codes
-from pmjax.audit.observed import blocks, moments, observed
+from pmjax.audit.observed import BLOCK, blocks, moments, observed
 from pmjax.cohort import Cohort, Modality
 from pmjax.evidence import Finding
 from pmjax.prepare.splits import Splits
@@ -32,8 +32,6 @@ _STRETCH = 2.0
 """√(χ²₈ at .9999 / 8): a distance appears longer than so many times itself in 1 of 10,000 draws of 8 projections."""
 
 _CUT = 10.0
-_LEAST_CELLS = 20
-"""Two rows of a series that have fewer values between them may be near by chance."""
 
 
 def near_duplicates(cohort: Cohort, splits: Splits) -> list[Finding]:
@@ -115,17 +113,15 @@ def _projected(modality: Modality, mean: HostArray, sd: HostArray) -> tuple[Host
 
 
 def _distance(modality: Modality, mean: HostArray, sd: HostArray, pairs: HostArray) -> HostArray:
-    """(P,) difference in sd, of a table the largest, else the root mean square; infinite where too few cells tell."""
-    distance = np.full(len(pairs), np.inf)
-    least = 1 if modality.kind == "table" else _LEAST_CELLS
-    for block in blocks(modality):
+    """(P,) difference in sd, of a table the largest, else the root mean square."""
+    distance = np.empty(len(pairs))
+    step = max(1, BLOCK // len(sd))
+    for low in range(0, len(pairs), step):
+        block = slice(low, low + step)
         chosen = pairs[block]
-        if not len(chosen):
-            break
         (a, seen_a), (b, seen_b) = (_standard(modality, mean, sd, chosen[:, side]) for side in (0, 1))
         either = seen_a | seen_b
         apart = np.where(seen_a & seen_b, np.abs(a - b), 1.0) * either
-        count = either.sum(axis=1)
-        far = apart.max(axis=1) if modality.kind == "table" else np.sqrt((apart**2).sum(axis=1) / np.maximum(count, 1))
-        distance[block] = np.where(count >= least, far, np.inf)
+        mean_square = (apart**2).sum(axis=1) / np.maximum(either.sum(axis=1), 1)
+        distance[block] = apart.max(axis=1) if modality.kind == "table" else np.sqrt(mean_square)
     return distance

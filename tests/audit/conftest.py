@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pmjax.cohort import Classify, Cohort, Modality, Source
+from pmjax.prepare.splits import Splits
 
 
 @pytest.fixture
@@ -32,5 +33,16 @@ def cohort(label):
             "source": Source("made", "none", "none"),
         }
         return Cohort(**{**given, **change})
+
+    return make
+
+
+@pytest.fixture
+def fixed():
+    """Makes one split of given rows: training, validation and test."""
+
+    def make(train, validation, test, n=120):
+        rows = [np.isin(np.arange(n), list(part))[None] for part in (train, validation, test)]
+        return Splits(*rows, fold=np.array([0]), inner=np.array([0]), scheme="made")
 
     return make
