@@ -24,9 +24,9 @@ def scaled_outside(cohort: Cohort, splits: Splits) -> list[Finding]:
     for name, modality in cohort.modalities.items():
         if modality.kind not in ("table", "series"):
             continue
-        train = modality.take(splits.train[0])
         for how, scaled in (("standardised", _standardised), ("scaled to [0, 1]", _unit)):
-            whole, part = scaled(modality), scaled(train)
+            whole = scaled(modality)
+            part = scaled(modality.take(splits.train[0])) if whole.any() else whole
             columns = np.flatnonzero(whole)
             # The training part may have both ends of a column by luck, and one column its bounds by nature.
             if (whole & ~part).any() and len(columns) > (how != "standardised"):
