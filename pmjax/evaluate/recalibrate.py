@@ -45,7 +45,7 @@ def recalibrated(predictions: pd.DataFrame, method: str, seed: int) -> pd.DataFr
             here = tenth[at] == k
             corrected[at[here]] = correct(truth[~here], p[~here], p[here], method)
     columns = {"probability_0": 1 - corrected, "probability_1": corrected}
-    return test.assign(model=test["model"] + RECALIBRATED, setting=f"recalibrated ({method})", **columns)
+    return test.assign(model=test["model"] + RECALIBRATED, setting=f"recalibrate={method}", **columns)
 
 
 def correct(

@@ -24,7 +24,7 @@ def oracle_table(cohort: Cohort, splits: Splits, *, horizons: tuple[float, ...])
             return pd.DataFrame()
         keys = {"fold": int(splits.fold[s]), "inner": int(splits.inner[s]), "seed": 0}
         rows = np.flatnonzero(splits.test[s])
-        tables.append(predictions_table(cohort, columns, rows, "test", model=ORACLE, setting="truth", **keys))
+        tables.append(predictions_table(cohort, columns, rows, "test", model=ORACLE, setting="truth=known", **keys))
     return pd.concat(tables, ignore_index=True)
 
 
