@@ -41,6 +41,7 @@ def run(config: Config, workdir: Path, *, stages: Stages, stop: Callable[[], int
             cohort = data.load(**config["cohort"])
             splits = make_splits(cohort, **config["splits"], seed=config["seed"])
             findings = audit.inspect(cohort, splits, allow=tuple(config["audit"]["allow"]))
+            findings += unharmonised(common(config)["preparation"], cohort, splits)
             if first:
                 describe(cohort, findings, workdir)
             audit.stop_if_blocked(findings)
@@ -204,6 +205,19 @@ def make_progress(stages: Stages, stop: Callable[[], int]) -> Callable[[], None]
             raise train.StoppedError(number)
 
     return progress
+
+
+def unharmonised(preparation: Preparation, cohort: Cohort, splits: Splits) -> list[Finding]:
+    """Says which sites harmonisation leaves as they are in some split, for want of a training row to learn from."""
+    if not preparation.harmonise or cohort.site is None:
+        return []
+    unseen = {str(s) for rows in splits.train for s in set(cohort.site) - set(cohort.site[rows])}
+    if not unseen:
+        return []
+    message = (
+        f"site {', '.join(map(repr, sorted(unseen)))} has no training row in some fold and is not harmonised there"
+    )
+    return [Finding("harmonise", "warning", message)]
 
 
 def failed_runs(history: pd.DataFrame) -> list[Finding]:

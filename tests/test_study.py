@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import tiny
 
-from pmjax import data
+from pmjax import data, study
 from pmjax.evidence import load_results
+from pmjax.prepare.preparation import Preparation
+from pmjax.prepare.splits import make_splits
 from pmjax.report import __main__ as report
 from pmjax.train import StoppedError
 from pmjax.workdir import is_finished
@@ -175,3 +177,13 @@ def test_a_trace_is_written_on_request(tmp_path):
     traces = list((run / "profile").rglob("*.xplane.pb"))
     assert len(traces) == 1
     assert traces[0].stat().st_size > 0
+
+
+def test_a_site_that_harmonisation_cannot_learn_is_said():
+    cohort = data.load("simulated_proteomic", n=200, features=10)
+    harmonised = Preparation(harmonise=True)
+    assert study.unharmonised(harmonised, cohort, make_splits(cohort, folds=2)) == []
+    left_out = make_splits(cohort, scheme="site")
+    assert study.unharmonised(Preparation(), cohort, left_out) == []
+    (finding,) = study.unharmonised(harmonised, cohort, left_out)
+    assert "site 'batch 1', 'batch 2'" in finding.message
