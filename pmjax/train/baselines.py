@@ -24,6 +24,7 @@ from pmjax.cohort import Classify, Cohort, Modality, Survive, Task
 from pmjax.data.readers.dna import kmer_counts
 from pmjax.errors import UserError
 from pmjax.prepare import transforms
+from pmjax.prepare.fill import carry_forward
 from pmjax.prepare.preparation import Preparation
 from pmjax.prepare.splits import Splits
 from pmjax.train.heads import risk_columns
@@ -126,9 +127,23 @@ def scaled(
     return values.reshape(len(values), -1).astype(np.float64)
 
 
-def as_measured(modality: Modality) -> Modality:
-    """The modality itself."""
-    return modality
+def as_measured(modality: Modality, summary: bool = False) -> Modality:
+    """The modality itself; with `summary` a series becomes a table of each feature's mean and last seen value.
+
+    Laid out flat, hundreds of columns a patient drown a regression; this is what its users would give it.
+    """
+    if not isinstance(summary, bool):
+        raise UserError(f"config.baselines: summary is {summary!r}; it must be True or False")
+    if not summary or modality.kind != "series":
+        return modality
+    filled, _ = carry_forward(modality.values, modality.mask)
+    real = True if modality.mask is None else modality.mask[..., None]
+    seen = ~np.isnan(modality.values) & real
+    count = seen.sum(axis=1)
+    total = np.where(seen, modality.values, 0).sum(axis=1)
+    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    names = tuple(f"{feature} {what}" for what in ("mean", "last") for feature in modality.features)
+    return Modality("table", np.concatenate([mean, filled[:, -1]], axis=1), names, present=modality.present)
 
 
 def kmers(modality: Modality, k: int = 4) -> Modality:
@@ -212,8 +227,8 @@ class Baseline:
 
 
 BASELINES: dict[str, Baseline] = {
-    "logistic": Baseline(Classify, scaled, fit_logistic),
-    "boosting": Baseline(Classify, flat, fit_boosting),
-    "cox": Baseline(Survive, scaled, fit_cox),
+    "logistic": Baseline(Classify, scaled, fit_logistic, of_view=("summary",)),
+    "boosting": Baseline(Classify, flat, fit_boosting, of_view=("summary",)),
+    "cox": Baseline(Survive, scaled, fit_cox, of_view=("summary",)),
     "kmer": Baseline(Classify, scaled, fit_logistic, kmers, ("k",), ("sequence",)),
 }

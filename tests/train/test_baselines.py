@@ -183,3 +183,14 @@ def test_cox_that_cannot_converge_is_told_in_one_line():
     cohort = dataclasses.replace(cohort, modalities={"table": Modality("table", twice, names)})
     with pytest.raises(UserError, match="penalizer=0 does not converge; leave out values below"):
         fit("cox", {"input": "table", "penalizer": (0.0,)}, cohort, splits)
+
+
+def test_a_summary_holds_the_mean_and_the_last_seen_value_of_real_steps():
+    nan = np.nan
+    values = np.array([[[1.0, nan], [3.0, 4.0], [99.0, 99.0]], [[nan, nan], [5.0, nan], [nan, nan]]])
+    mask = np.array([[True, True, False], [True, True, True]])
+    table = baselines.as_measured(Modality("series", values, ("a", "b"), mask), summary=True)
+    assert table.features == ("a mean", "b mean", "a last", "b last")
+    np.testing.assert_array_equal(table.values, [[2, 4, 3, 4], [5, nan, 5, nan]])
+    plain = Modality("table", values[:, 0], ("a", "b"))
+    assert baselines.as_measured(plain, summary=True) is plain
