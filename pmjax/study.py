@@ -85,12 +85,14 @@ def at_scale(config: Config) -> Config:
     def first(grid: Config) -> Config:
         return {k: v[:1] if isinstance(v, tuple | list) else v for k, v in grid.items()}
 
+    splits = config["splits"]
+    held_out = max(0.3, splits["validation"])  # of half the patients, so that it holds some of each class
     # Simulated patients are made to measure, and few of them serve here.
     fewer = {"n": min(400, config["cohort"]["n"])} if "n" in config["cohort"] else {}
     return {
         **config,
         "cohort": {**config["cohort"], **fewer},
-        "splits": {**config["splits"], "folds": 2, "repeats": 1, "inner": min(2, config["splits"]["inner"])},
+        "splits": {**splits, "folds": 2, "repeats": 1, "inner": min(2, splits["inner"]), "validation": held_out},
         "train": {**config["train"], "seeds": 1, "epochs": 3},
         "grid": first(config["grid"]),
         "baselines": {name: first(grid) for name, grid in config["baselines"].items()},

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from pmjax import data
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -53,6 +55,22 @@ def test_command_runs(folder, command):
         assert (folder / workdir[0] / "report.html").is_file()
 
 
+def test_declared_roles_read_a_table_of_ones_own(tmp_path):
+    path = tmp_path / "clinic.csv"
+    path.write_text(
+        "patient,sex,ward,smoking,sodium,readmitted\n"
+        "p1,f,north,never,140,no\np2,m,south,former,135,yes\np3,f,south,never,,no\n"
+    )
+    cohort = data.load(**{**_defined_in_block(0)["cohort"], "path": str(path)})
+    assert cohort.patient.tolist() == ["p1", "p2", "p3"]
+    assert cohort.task.classes == ("no", "yes")
+    assert cohort.task.label.tolist() == [0, 1, 0]
+    assert cohort.site.tolist() == ["north", "south", "south"]
+    table = cohort.modalities["table"]
+    assert set(table.features) == {"sodium", "smoking=former", "smoking=never"}
+    assert jnp.isnan(table.values[2, table.features.index("sodium")])
+
+
 def _defined_in_block(index):
     names = {}
     exec(_blocks("python")[index], names)
@@ -62,7 +80,7 @@ def _defined_in_block(index):
 def test_cohort_of_the_readme_loads(tmp_path):
     path = tmp_path / "clinic.csv"
     path.write_text("patient,sodium,creatinine,readmitted,sex\na,140,,0,female\nb,135,1.2,1,male\n")
-    cohort = _defined_in_block(0)["clinic"](str(path))
+    cohort = _defined_in_block(1)["clinic"](str(path))
     assert cohort.patient.tolist() == ["a", "b"]
     assert cohort.task.label.tolist() == [0, 1]
 
@@ -70,7 +88,7 @@ def test_cohort_of_the_readme_loads(tmp_path):
 def test_model_of_the_readme_is_one_that_build_takes(monkeypatch, key):
     from pmjax import models
 
-    monkeypatch.setitem(models.FAMILIES, "wide", _defined_in_block(1)["Wide"])
+    monkeypatch.setitem(models.FAMILIES, "wide", _defined_in_block(2)["Wide"])
     model = models.build("wide", 3, hidden=8)
     inputs = jnp.ones((5, 4))
     outputs = model.apply(model.init(key, inputs), inputs)
