@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import pandas as pd
 
 from pmjax import audit, data, environment, evaluate, predictions, report, train
@@ -16,6 +17,7 @@ from pmjax.cohort import Cohort, Survive
 from pmjax.data.summary import summarise
 from pmjax.errors import UserError
 from pmjax.evidence import Finding, config_sha256, save_results
+from pmjax.prepare import harmonise
 from pmjax.prepare.preparation import Preparation
 from pmjax.prepare.splits import Splits, make_splits
 from pmjax.progress import Stages
@@ -213,12 +215,13 @@ def unharmonised(preparation: Preparation, cohort: Cohort, splits: Splits) -> li
     """Says which sites harmonisation leaves as they are in some split, for want of a training row to learn from."""
     if not preparation.harmonise or cohort.site is None:
         return []
-    unseen = {str(s) for rows in splits.train for s in set(cohort.site) - set(cohort.site[rows])}
+    levels = np.unique(cohort.site).tolist()
+    codes = harmonise.site_codes(cohort.site, levels)
+    unseen = {code for rows in splits.train for code in harmonise.unseen_sites(codes, rows)}
     if not unseen:
         return []
-    message = (
-        f"site {', '.join(map(repr, sorted(unseen)))} has no training row in some fold and is not harmonised there"
-    )
+    sites = ", ".join(repr(levels[code]) for code in sorted(unseen))
+    message = f"site {sites} has no training row in some fold and is not harmonised there"
     return [Finding("harmonise", "warning", message)]
 
 

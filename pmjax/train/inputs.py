@@ -9,7 +9,7 @@ import numpy as np
 
 from pmjax.cohort import Cohort
 from pmjax.errors import UserError
-from pmjax.prepare import transforms
+from pmjax.prepare import harmonise, transforms
 from pmjax.prepare.preparation import EVERY, Params, Preparation
 from pmjax.prepare.splits import Splits
 from pmjax.types import AnyArray, HostArray
@@ -117,7 +117,7 @@ def site_codes(cohort: Cohort) -> HostArray:
     """
     if cohort.site is None:
         raise UserError(f"config.prepare.harmonise: cohort {cohort.name!r} records no sites; drop it")
-    return np.unique(cohort.site, return_inverse=True)[1].astype(np.int32)
+    return harmonise.site_codes(cohort.site, np.unique(cohort.site).tolist())
 
 
 def as_float32(arrays: Mapping[str, Input]) -> dict[str, Input]:
