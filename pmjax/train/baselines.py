@@ -5,11 +5,10 @@ training and validation rows to predict the test rows: the whole of what a user 
 """
 
 import inspect
-import itertools
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from pmjax.cohort import Classify, Cohort, Modality, Survive, Task
-from pmjax.data.readers.dna import kmer_counts
+from pmjax.data.readers import dna
 from pmjax.errors import UserError
 from pmjax.prepare import transforms
 from pmjax.prepare.fill import carry_forward
@@ -58,10 +57,14 @@ def train_baseline(
     site = site_codes(cohort) if preparation.harmonise else None
     inputs = [cohort.modalities[source] for source in sources_of(spec, cohort, f"config.baselines.{name}.input")]
     design = partial(baseline.design, preparation=preparation, site=site, task=cohort.task)
+
+    @cache
+    def views(**own: Any) -> list[Modality]:
+        return [baseline.view(modality, **own) for modality in inputs]
+
     tables = []
     for setting in expand({k: v for k, v in spec.items() if k != "input"}):
         own = {k: v for k, v in setting.items() if k in baseline.of_view}
-        views = [baseline.view(modality, **own) for modality in inputs]
         keywords = {k: v for k, v in setting.items() if k not in own}
         for s in range(len(splits.train)):
             keys: dict[str, Any] = {
@@ -76,7 +79,7 @@ def train_baseline(
                 ("validation", splits.train[s], splits.validation[s]),
                 ("test", both, splits.test[s]),
             ):
-                x = np.hstack([design(view, rows) for view in views])
+                x = np.hstack([design(view, rows) for view in views(**own)])
                 try:
                     columns = baseline.fit(x, cohort.task, rows, horizons=horizons, seed=seed, **keywords)
                 except ValueError as error:  # what scikit-learn and lifelines raise at a value out of its range
@@ -150,9 +153,9 @@ def kmers(modality: Modality, k: int = 4) -> Modality:
     """The share of each k-mer among those of a one-hot DNA sequence, as a table (N, 4^k)."""
     if not isinstance(k, int) or not 1 <= k <= 6:
         raise UserError(f"config.baselines.kmer.k is {k!r}; it must be a whole number from 1 to 6")
-    counts = kmer_counts(modality.values, k)
+    counts = dna.kmer_counts(modality.values, k)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return Modality("table", share, tuple(map("".join, itertools.product("ACGT", repeat=k))), present=modality.present)
+    return Modality("table", share, dna.kmers(k), present=modality.present)
 
 
 def _classes(p: HostArray) -> Columns:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pmjax.cohort import Cohort, Modality, Source
 from pmjax.data.readers.roles import Outcomes, align, build_cohort, read_outcomes, role_columns
-from pmjax.data.readers.source import refuse, sha256_of
+from pmjax.data.readers.source import name_only, refuse, sha256_of
 from pmjax.data.readers.tables import read_table
 
 
@@ -70,10 +70,5 @@ def describe(files: Sequence[str | Path], title: str, citation: str, licence: st
 
 def with_notes(source: Source, excluded: Sequence[str] | None, paths: Sequence[str | Path] = ()) -> Source:
     """Note every exclusion, without its advice and without the folders of `paths`: results know no machine."""
-    notes = []
-    for line in excluded or ():
-        note = line.split("; ")[0]
-        for path in sorted(map(str, paths), key=len, reverse=True):
-            note = note.replace(path, Path(path).name)
-        notes.append(f"Excluded: {note}")
+    notes = [f"Excluded: {name_only(line.split('; ')[0], paths)}" for line in excluded or ()]
     return replace(source, notes=(*source.notes, *notes))

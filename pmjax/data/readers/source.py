@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -74,6 +75,13 @@ def require(module: str, what: str, extra: str = "formats") -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise UserError(f"{what} needs {module}, which is missing; pip install 'pmjax[{extra}]'") from error
+
+
+def name_only(message: str, paths: Sequence[str | Path]) -> str:
+    """Write `paths` in a message as bare file names: results know no folder of a machine."""
+    for path in sorted(map(str, paths), key=len, reverse=True):
+        message = message.replace(path, Path(path).name)
+    return message
 
 
 def refuse(message: str, excluded: list[str] | None) -> None:

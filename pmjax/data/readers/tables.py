@@ -85,7 +85,9 @@ def table(
     outcomes = read_outcomes(stream_text(path, taken, columns, sep, excluded), roles, path)
     values = stream_table(path, chosen, folder=folder, names=columns, sep=sep, skip_broken=exclude_broken)
     modality = Modality("table", values, chosen)
-    return build_cohort(name, outcomes, {"table": modality}, _noted(origin, excluded), _flow(len(values), excluded))
+    return build_cohort(
+        name, outcomes, {"table": modality}, _noted(origin, excluded, path), _flow(len(values), excluded)
+    )
 
 
 def cohort_of_frame(
@@ -103,7 +105,9 @@ def cohort_of_frame(
     chosen = choose_features(list(frame.columns), role_columns(roles), features, drop, where)
     outcomes = read_outcomes(frame, roles, where)
     modality = Modality("table", *encode_features(frame, chosen, categories, where))
-    return build_cohort(name, outcomes, {"table": modality}, _noted(origin, excluded), _flow(len(frame), excluded))
+    return build_cohort(
+        name, outcomes, {"table": modality}, _noted(origin, excluded, where), _flow(len(frame), excluded)
+    )
 
 
 def _flow(rows: int, excluded: list[str] | None) -> tuple[tuple[str, int], ...]:
@@ -112,9 +116,9 @@ def _flow(rows: int, excluded: list[str] | None) -> tuple[tuple[str, int], ...]:
     return (("rows in the file", rows + out), *left_out, ("analysed", rows))
 
 
-def _noted(origin: Source, excluded: list[str] | None) -> Source:
+def _noted(origin: Source, excluded: list[str] | None, where: str) -> Source:
     """Add what was left out to the notes of a source."""
-    shown = tuple(f"Left out: {message}." for message in (excluded or ())[:_NOTED])
+    shown = tuple(f"Left out: {source.name_only(message, [where])}." for message in (excluded or ())[:_NOTED])
     more = len(excluded or ()) - _NOTED
     rest = (f"Left out: {more} more broken rows.",) if more > 0 else ()
     return replace(origin, notes=(*origin.notes, *shown, *rest))
