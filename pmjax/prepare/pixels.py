@@ -52,6 +52,9 @@ def _of_floats(values: HostArray, rows: HostArray) -> tuple[HostArray, HostArray
         pixel = values[block].astype(np.float64)
         return np.where(np.isnan(pixel), median, pixel)
 
-    mean = sum(filled(block).sum(axis=axes) for block in blocks) / pixels
-    variance = sum(((filled(block) - mean) ** 2).sum(axis=axes) for block in blocks) / pixels
+    mean, variance = np.zeros(channels), np.zeros(channels)
+    for block in blocks:
+        mean += filled(block).sum(axis=axes) / pixels
+    for block in blocks:
+        variance += ((filled(block) - mean) ** 2).sum(axis=axes) / pixels
     return median, mean, np.sqrt(variance)
