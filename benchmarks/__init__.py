@@ -1,0 +1,1 @@
+"""What pmjax costs, against whom: `python -m benchmarks.NAME`, one module a question. Results go to `results/`."""
