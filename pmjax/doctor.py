@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from pmjax import allocator
 from pmjax.cache import cache_dir
 
 _PYTHON = ">=3.11,<3.14"
@@ -130,7 +131,12 @@ def _writable(what: str, folder: Path, remedy: str) -> Check:
 
 def _machine() -> list[Check]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return [Check("machine", f"{os.cpu_count()} cores, {memory:.0f} GiB memory, {platform.platform()}")]
+    obstacle = allocator.obstacle()
+    settings = " ".join(f"{name}={value}" for name, value in allocator.SETTINGS.items())
+    return [
+        Check("machine", f"{os.cpu_count()} cores, {memory:.0f} GiB memory, {platform.platform()}"),
+        Check("allocator", f"left as it is: {obstacle}" if obstacle else f"a study runs under {settings}"),
+    ]
 
 
 def _show(checks: Sequence[Check]) -> None:

@@ -9,7 +9,8 @@
 
 The study ends with DIR/report.html and DIR/results.json. Exit codes: 0 done, 2 an error that one line explains,
 3 the audit found a leak, 130 or 143 stopped by a signal with the state saved (run the same command to go on).
-Environment: PMJAX_DATA (folder of public data), PMJAX_CACHE (compiled programs), JAX_PLATFORMS (cpu, cuda, tpu);
+Environment: PMJAX_DATA (folder of public data), PMJAX_CACHE (compiled programs), JAX_PLATFORMS (cpu, cuda, tpu),
+PMJAX_NO_REEXEC=1 (do not restart once, under the same process id, to set glibc's allocator where the CPU trains);
 several processes: see launch/. Research use only.
 """
 
@@ -22,6 +23,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pmjax import allocator
+
 # Seconds that the other processes wait at their end while the first does baselines, evidence and report; after
 # JAX's own five minutes all would abort. A process that died is noticed long before, by its heartbeat.
 _LONGEST_REST = 86_400
@@ -29,7 +32,7 @@ _LONGEST_REST = 86_400
 
 def main(arguments: Sequence[str]) -> int:
     """Parses the flags, runs the study and says where the report lies; returns the exit code."""
-    if {"--help", "-h", "-help"} & set(arguments):
+    if asks_for_help(arguments):
         print(__doc__, end="")  # noqa: T201
         return 0
     from pmjax.errors import UserError
@@ -47,6 +50,11 @@ def main(arguments: Sequence[str]) -> int:
         traceback.print_exception(caught)
     print(f"pmjax: error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return code
+
+
+def asks_for_help(arguments: Sequence[str]) -> bool:
+    """Whether nothing but the help is wanted."""
+    return bool({"--help", "-h", "-help"} & set(arguments))
 
 
 def _launch(arguments: Sequence[str]) -> int:
@@ -180,4 +188,6 @@ def _signals() -> Callable[[], int]:
 
 
 if __name__ == "__main__":
+    if not asks_for_help(sys.argv[1:]):
+        allocator.restart()
     sys.exit(main(sys.argv[1:]))

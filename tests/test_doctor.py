@@ -28,7 +28,12 @@ def test_a_working_set_up_is_fine(tmp_path):
         assert re.search(rf"✓\s+{name}\s+{re.escape(metadata.version(name))}", done.stdout), name
     assert "8: cpu:0" in done.stdout
     assert "JAX_PLATFORMS=cpu says so" in done.stdout
+    assert re.search(r"✓\s+allocator\s+\S", done.stdout)
     assert not (tmp_path / "cache").exists(), "looking must not make folders"
+
+
+def test_it_says_who_turned_the_allocator_s_settings_off(tmp_path):
+    assert "left as it is: PMJAX_NO_REEXEC is set" in _run(tmp_path, PMJAX_NO_REEXEC="1").stdout
 
 
 def test_every_failing_part_is_one_line_and_code_2(tmp_path):
