@@ -1,11 +1,11 @@
 """Traditional baselines, tuned on the same folds and validation rows as the models.
 
+scikit-learn and lifelines are imported where they fit, since they take longer to import than a first step of training.
 Each setting is fitted on the training rows to predict the validation rows, by which it is chosen, and again on
 training and validation rows to predict the test rows: the whole of what a user would have had.
 """
 
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from lifelines import CoxPHFitter
-from lifelines.exceptions import ConvergenceError, ConvergenceWarning
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -26,6 +24,7 @@ from pmjax.prepare import transforms
 from pmjax.prepare.fill import carry_forward
 from pmjax.prepare.preparation import Preparation
 from pmjax.prepare.splits import Splits
+from pmjax.train.cox import cox_regression
 from pmjax.train.heads import risk_columns
 from pmjax.train.inputs import site_codes, sources_of
 from pmjax.train.model import expand
@@ -82,7 +81,7 @@ def train_baseline(
                 x = np.hstack([design(view, rows) for view in views(**own)])
                 try:
                     columns = baseline.fit(x, cohort.task, rows, horizons=horizons, seed=seed, **keywords)
-                except ValueError as error:  # what scikit-learn and lifelines raise at a value out of its range
+                except ValueError as error:  # what scikit-learn raises at a value out of its range
                     raise UserError(f"config.baselines.{name}: {describe_setting(setting)} fails ({error})") from error
                 tables.append(predictions_table(cohort, columns, np.flatnonzero(target), part, **keys))
             progress()
@@ -166,6 +165,8 @@ def fit_logistic(
     x: HostArray, task: Classify, rows: HostArray, *, C: float = 1.0, seed: int = 0, horizons: tuple[float, ...] = ()
 ) -> Columns:
     """Logistic regression on scaled values with an L2 penalty of inverse strength C."""
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=C, max_iter=10_000).fit(x[rows], task.label[rows])
     return _classes(model.predict_proba(x))
 
@@ -174,6 +175,8 @@ def fit_boosting(
     x: HostArray, task: Classify, rows: HostArray, *, seed: int = 0, horizons: tuple[float, ...] = (), **setting: Any
 ) -> Columns:
     """Gradient boosting of histogram trees (scikit-learn); missing values stay missing."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     model = HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **setting)
     # On few rows its threads mostly wait for each other: on two busy cores one fit took 4.8 s, alone 0.3 s.
     with threadpool_limits(1 if rows.sum() < 20_000 else None, user_api="openmp"):
@@ -189,24 +192,23 @@ def fit_cox(
     horizons: tuple[float, ...] = (),
     seed: int = 0,
 ) -> Columns:
-    """Cox regression with Efron ties (lifelines) on scaled values, ridge `penalizer`; late entry where rows are
+    """Cox regression with Efron ties on scaled values, ridge `penalizer` as in lifelines; late entry where rows are
     intervals. Survival at horizons by Breslow's baseline, as for the models."""
+    if penalizer < 0:
+        raise ValueError(f"penalizer must be at least 0, not {penalizer}")
+    from lifelines import CoxPHFitter
+    from lifelines.exceptions import ConvergenceError, ConvergenceWarning
+
     # A column that does not vary in these rows carries nothing and would make the information singular.
     x = x[:, x[rows].std(axis=0) > 1e-8]
-    frame = pd.DataFrame(x[rows], columns=[f"x{i}" for i in range(x.shape[1])])
-    frame["time"], frame["event"] = task.time[rows], task.event[rows]
-    if task.start is not None:
-        frame["start"] = task.start[rows]
-    entry = None if task.start is None else "start"
+    start = None if task.start is None else task.start[rows]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model = CoxPHFitter(penalizer=penalizer).fit(frame, "time", "event", entry_col=entry)
-    except ConvergenceError as error:
+        beta, _ = cox_regression(x[rows], start, task.time[rows], task.event[rows], penalizer)
+    except UserError as error:
         raise UserError(
             f"config.baselines.cox: penalizer={penalizer:g} does not converge; leave out values below 0.01 ({error})"
         ) from error
-    return risk_columns(x @ model.params_.to_numpy(), task, rows, horizons)
+    return risk_columns(x @ beta, task, rows, horizons)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,40 @@ def test_c_from_zero_in_one_fold_is_lifelines(seed):
     assert ours[0] == pytest.approx(concordance_index(time, -risk, event), abs=1e-12)
 
 
+def pair_matrix_c(start, time, event, risk, fold, weight):
+    """All pairs at once, in float64."""
+    t, r = time[:, None], risk[:, None]
+    valid = event[:, None] & (start < t) & ((time > t) | ((time == t) & ~event)) & (fold[:, None] == fold)
+    right = valid * ((r > risk) + 0.5 * (r == risk))
+    return np.einsum("si,ij,sj->s", weight, right, weight) / np.einsum("si,ij,sj->s", weight, valid * 1.0, weight)
+
+
+@pytest.mark.parametrize("resamples", [1, 40])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    ("times", "risks", "folds"), [(12, 8, 1), (10_000, 9, 2), (15, 10_000, 1), (10_000, 10_000, 3)]
+)
+def test_c_of_many_rows_is_exactly_that_of_all_pairs(resamples, late, times, risks, folds):
+    rng = np.random.default_rng([resamples, late, times, risks])
+    n = 1300
+    time = rng.integers(1, times, n).astype(float)
+    start = np.floor(late * rng.random(n) * time)
+    event, risk, fold = rng.random(n) < 0.6, rng.integers(0, risks, n) / 7, rng.integers(0, folds, n)
+    weight = rng.integers(0, 3, (resamples, n)).astype(float)
+    found = harrell_c(start, time, event, risk, fold, weight)
+    np.testing.assert_array_equal(found, pair_matrix_c(start, time, event, risk, fold, weight))
+
+
+@given(st.integers(0, 10_000), st.booleans())
+def test_order_of_rows_changes_no_c(seed, late):
+    start, time, event, risk = tied(seed, n=120)
+    order = np.random.default_rng(seed).permutation(120)
+    one, fold = np.ones((1, 120)), np.zeros(120, int)
+    given = harrell_c(start * late, time, event, risk, fold, one)
+    shuffled = harrell_c((start * late)[order], time[order], event[order], risk[order], fold, one)
+    np.testing.assert_array_equal(given, shuffled)
+
+
 def test_splitting_follow_up_into_intervals_changes_no_c():
     _, time, event, risk = tied(3)
     cut = 2.5
@@ -76,7 +110,7 @@ def test_c_of_many_rows_is_the_same_in_blocks(monkeypatch):
     start, time, event, risk = tied(0, n=200)
     arguments = (start, time, event, risk, np.zeros(200, int), np.ones((2, 200)))
     whole = harrell_c(*arguments)
-    monkeypatch.setattr("pmjax.evaluate.survival._PAIRS_AT_ONCE", 700)
+    monkeypatch.setattr("pmjax.evaluate.concordance._PAIRS_AT_ONCE", 2_000)
     np.testing.assert_array_equal(harrell_c(*arguments), whole)
 
 
@@ -96,6 +130,20 @@ def brute_cox(start, time, event, risk):
 def test_cox_loss_is_efron_by_brute_force_wherever_risks_have_their_zero(seed, shift):
     start, time, event, risk = tied(seed)
     assert cox_loss(start, time, event, risk + shift) == pytest.approx(brute_cox(start, time, event, risk), abs=1e-9)
+
+
+def test_cox_loss_holds_where_risks_differ_by_thousands():
+    """The last to fail is alone, far below the others: its term is 0 whatever the others' risks."""
+    time, event = np.array([1.0, 2.0, 3.0]), np.ones(3, bool)
+    loss = cox_loss(np.zeros(3), time, event, np.array([4000.0, -3000.0, -5000.0]))
+    assert loss == 0
+    loss = cox_loss(np.zeros(3), time, event, np.array([-5000.0, 4000.0, -3000.0]))
+    assert loss == pytest.approx(9000 / 3)
+
+
+@pytest.mark.parametrize("wild", [np.nan, np.inf, -np.inf])
+def test_cox_loss_of_a_diverged_model_is_undefined(wild):
+    assert np.isnan(cox_loss(np.zeros(3), np.arange(1.0, 4), np.ones(3, bool), np.array([0.0, wild, 1.0])))
 
 
 def test_cox_loss_reproduces_the_rossi_likelihood():
