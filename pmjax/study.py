@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from pmjax import audit, data, environment, evaluate, predictions, report, train
+from pmjax import audit, data, environment, evaluate, predictions, train
 from pmjax import workdir as directory
 from pmjax.cohort import Cohort, Survive
 from pmjax.data.summary import summarise
@@ -67,6 +67,8 @@ def run(config: Config, workdir: Path, *, stages: Stages, stop: Callable[[], int
             )
             log_results(table, config, workdir)
         with stages.stage("report"):
+            from pmjax import report  # Matplotlib takes half a second, which the first step need not wait for
+
             findings = [*findings, *failures]
             directory.write_json(workdir / "findings.json", [asdict(f) for f in findings])
             save_results(workdir / directory.RESULTS, config["study"], config_sha256(config), findings, evidence)

@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 
 from pmjax.cohort import Classify, Cohort, Modality, Source, Survive
-from pmjax.data.packaged import band, read_lifelines, sha256
+from pmjax.data.packaged import band, packaged, read_lifelines, sha256
+
+_NUCLEI = (
+    *("radius", "texture", "perimeter", "area", "smoothness"),
+    *("compactness", "concavity", "concave points", "symmetry", "fractal dimension"),
+)
 
 
 def wisconsin() -> Cohort:
@@ -13,28 +18,28 @@ def wisconsin() -> Cohort:
     The 30 columns are 10 measurements of the nuclei, each as mean, standard error and worst value. `table` holds
     them side by side, (569, 30); `series` holds the same numbers as three steps of ten, (569, 3, 10).
     """
-    from sklearn.datasets import load_breast_cancer
-
-    bunch = load_breast_cancer()
-    names = tuple(str(n) for n in bunch.feature_names)
-    table = np.asarray(bunch.data, np.float64)
+    file = "datasets", "data", "breast_cancer.csv"
+    files = {file[-1]: sha256("sklearn", *file)}
+    *columns, benign = np.loadtxt(packaged("sklearn", *file), delimiter=",", skiprows=1, unpack=True)
+    table = np.stack(columns, axis=1)
+    names = (*(f"mean {m}" for m in _NUCLEI), *(f"{m} error" for m in _NUCLEI), *(f"worst {m}" for m in _NUCLEI))
     n = len(table)
     return Cohort(
         name="wisconsin",
         patient=np.arange(n).astype(str),
         modalities={
             "table": Modality("table", table, names),
-            "series": Modality("series", table.reshape(n, 3, 10), tuple(m.removeprefix("mean ") for m in names[:10])),
+            "series": Modality("series", table.reshape(n, 3, 10), _NUCLEI),
         },
         # scikit-learn codes malignant 0 and benign 1; here malignant is the positive class.
-        task=Classify("diagnosis", 1 - np.asarray(bunch.target), ("benign", "malignant")),
+        task=Classify("diagnosis", 1 - benign.astype(int), ("benign", "malignant")),
         source=Source(
             title="Breast Cancer Wisconsin (Diagnostic)",
             citation="W. N. Street, W. H. Wolberg, O. L. Mangasarian. Nuclear feature extraction for breast tumor "
             "diagnosis. SPIE 1905, 861–870, 1993.",
             licence="Copy in scikit-learn (BSD-3-Clause) of the UCI Machine Learning Repository's data set; "
             "for the data see the original publication and the repository.",
-            files={"breast_cancer.csv": sha256("sklearn", "datasets", "data", "breast_cancer.csv")},
+            files=files,
             notes=(
                 "The source has no patient ids: every row is taken as one patient, numbered as in the file.",
                 "The three steps of `series` are summaries (mean, standard error, worst), not points in time.",

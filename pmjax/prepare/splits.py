@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
 
 from pmjax.cohort import Classify, Cohort
 from pmjax.errors import UserError
+from pmjax.prepare.folds import held_out, shuffled_folds
 from pmjax.types import PARTS, HostArray
 
 SCHEMES = ("stratified", "grouped", "site", "external", "official", "rows")
@@ -208,8 +208,8 @@ def _inner(
             f"splits.validation: {held} of {len(stratum)} patients (outer fold {outer}) leave a part too small"
         )
     _require(stratum, names, f"splits.validation (outer fold {outer})", 2)
-    splitter = StratifiedShuffleSplit if names else ShuffleSplit
-    yield from splitter(1, test_size=held, random_state=seed).split(stratum, stratum)
+    chosen = held_out(stratum, held, seed, stratified=bool(names))
+    yield np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
 def _folds(
@@ -218,8 +218,9 @@ def _folds(
     _require(stratum, names, key, folds)
     if len(stratum) < folds:
         raise UserError(f"{key}: {len(stratum)} patients cannot make {folds} folds")
-    splitter = StratifiedKFold if names else KFold
-    yield from splitter(folds, shuffle=True, random_state=seed).split(stratum, stratum)
+    fold = shuffled_folds(stratum, folds, seed, stratified=bool(names))
+    for k in range(folds):
+        yield np.flatnonzero(fold != k), np.flatnonzero(fold == k)
 
 
 def _require(stratum: HostArray, names: tuple[str, ...], key: str, least: int) -> None:

@@ -1,8 +1,8 @@
 """Traditional baselines, tuned on the same folds and validation rows as the models.
 
-scikit-learn and lifelines are imported where they fit, since they take longer to import than a first step of training.
 Each setting is fitted on the training rows to predict the validation rows, by which it is chosen, and again on
 training and validation rows to predict the test rows: the whole of what a user would have had.
+scikit-learn is imported where it fits: that takes longer than all that a deep model needs to start.
 """
 
 import inspect
@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from pmjax.cohort import Classify, Cohort, Modality, Survive, Task
@@ -99,9 +97,9 @@ def check_baseline(name: str, spec: Mapping[str, Any], cohort: Cohort) -> None:
         kind = cohort.modalities[source].kind
         if baseline.kinds and kind not in baseline.kinds:
             raise UserError(f"config.baselines.{name}.input: {source!r} is a {kind}; {name} takes a sequence")
-    takes = HistGradientBoostingClassifier if baseline.fit is fit_boosting else baseline.fit
-    given = ("x", "task", "rows", "horizons", "seed", "random_state", "early_stopping")
-    known_keywords = [*baseline.of_view, *(k for k in inspect.signature(takes).parameters if k not in given)]
+    given = ("x", "task", "rows", "horizons", "seed", "setting")
+    own = [k for k in inspect.signature(baseline.fit).parameters if k not in given]
+    known_keywords = [*baseline.of_view, *own, *(_BOOSTING if baseline.fit is fit_boosting else ())]
     for key in spec:
         if key not in ("input", *known_keywords):
             raise UserError(f"config.baselines.{name}: it takes no {key!r}; it takes {', '.join(known_keywords)}")
@@ -171,6 +169,14 @@ def fit_logistic(
     return _classes(model.predict_proba(x))
 
 
+_BOOSTING = (
+    *("loss", "learning_rate", "max_iter", "max_leaf_nodes", "max_depth", "min_samples_leaf", "l2_regularization"),
+    *("max_features", "max_bins", "categorical_features", "monotonic_cst", "interaction_cst", "warm_start"),
+    *("scoring", "validation_fraction", "n_iter_no_change", "tol", "verbose", "class_weight"),
+)
+"""Keywords of scikit-learn's boosting, so that they can be checked before that is imported."""
+
+
 def fit_boosting(
     x: HostArray, task: Classify, rows: HostArray, *, seed: int = 0, horizons: tuple[float, ...] = (), **setting: Any
 ) -> Columns:
@@ -196,9 +202,6 @@ def fit_cox(
     intervals. Survival at horizons by Breslow's baseline, as for the models."""
     if penalizer < 0:
         raise ValueError(f"penalizer must be at least 0, not {penalizer}")
-    from lifelines import CoxPHFitter
-    from lifelines.exceptions import ConvergenceError, ConvergenceWarning
-
     # A column that does not vary in these rows carries nothing and would make the information singular.
     x = x[:, x[rows].std(axis=0) > 1e-8]
     start = None if task.start is None else task.start[rows]

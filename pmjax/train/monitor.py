@@ -1,4 +1,7 @@
-"""TensorBoard: what each run logs while it trains, and what each setting came to, as event files."""
+"""TensorBoard: what each run logs while it trains, and what each setting came to, as event files.
+
+tensorboardX is imported at the first line that is logged, while the device trains on.
+"""
 
 import logging
 import time
@@ -6,10 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from pmjax.types import HostArray
 
@@ -25,12 +24,17 @@ class _Log:
     """One event file, written at once: the thread of a SummaryWriter hides a full disk, and then blocks for ever."""
 
     def __init__(self, folder: Path, purge_step: int) -> None:
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+
         folder.mkdir(parents=True, exist_ok=True)
         self._events = EventsWriter(str(folder / "events"))
         # A resumed run logs some epochs again; TensorBoard drops the older ones from that step on.
         self._events.write_event(Event(step=purge_step, session_log=SessionLog(status=SessionLog.START)))
 
     def add(self, content: Any, step: int = 0) -> None:
+        from tensorboardX.proto.event_pb2 import Event
+
         self._events.write_event(Event(wall_time=time.time(), step=step, summary=content))
 
     def close(self) -> None:
@@ -66,6 +70,8 @@ class Monitor:
 
     def epoch(self, runs: list[str], epoch: int, metrics: Mapping[str, HostArray]) -> None:
         """Logs an epoch's metrics (R,) of the runs that moved."""
+        from tensorboardX import summary
+
         for r, run in enumerate(runs):
             if metrics["active"][r]:
                 for name, tag in _TAGS.items():
@@ -73,6 +79,8 @@ class Monitor:
 
     def setting(self, run: str, hparams: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
         """Logs what a setting came to, for the HPARAMS page."""
+        from tensorboardX import summary
+
         plain = {k: v if isinstance(v, int | float | str | bool) else str(v) for k, v in hparams.items()}
         named = {f"hparam/{k}": v for k, v in metrics.items()}
         for content in (*summary.hparams(plain, named), *(summary.scalar(k, v) for k, v in named.items())):
@@ -80,4 +88,6 @@ class Monitor:
 
     def pr_curve(self, run: str, label: HostArray, probability: HostArray) -> None:
         """Logs the precision-recall curve of test predictions (one class against the rest)."""
+        from tensorboardX import summary
+
         self._log(run).add(summary.pr_curve("test/precision_recall", label, probability))

@@ -1,12 +1,14 @@
 """Baselines: the gold values of design.md §4, lifelines' own fits, and nothing of a test row in any of them."""
 
 import dataclasses
+import inspect
 
 import lifelines.datasets
 import numpy as np
 import pandas as pd
 import pytest
 from lifelines import CoxPHFitter, CoxTimeVaryingFitter
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 
 from pmjax import data
@@ -194,3 +196,9 @@ def test_a_summary_holds_the_mean_and_the_last_seen_value_of_real_steps():
     np.testing.assert_array_equal(table.values, [[2, 4, 3, 4], [5, nan, 5, nan]])
     plain = Modality("table", values[:, 0], ("a", "b"))
     assert baselines.as_measured(plain, summary=True) is plain
+
+
+def test_the_keywords_of_boosting_are_those_of_scikit_learn():
+    ours_to_set = {"random_state", "early_stopping"}
+    parameters = inspect.signature(HistGradientBoostingClassifier).parameters
+    assert set(parameters) - ours_to_set == set(baselines._BOOSTING)
