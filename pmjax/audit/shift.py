@@ -1,5 +1,6 @@
 """Shift: how the inputs of one part or site differ from those of the others."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,7 +104,7 @@ def differences(frame: pd.DataFrame, pairs: dict[str, tuple[HostArray, HostArray
 
 def _measures(a: HostArray, b: HostArray) -> tuple[HostArray, HostArray, HostArray]:
     """(C,) standardised mean difference, two-sample Kolmogorov-Smirnov distance and its asymptotic p."""
-    from scipy.stats import kstwobign
+    from scipy.special import kolmogorov  # scipy.stats takes four times as long to import
 
     smd, ks, p = np.zeros(a.shape[1]), np.zeros(a.shape[1]), np.ones(a.shape[1])
     for c in range(a.shape[1]):
@@ -114,7 +115,7 @@ def _measures(a: HostArray, b: HostArray) -> tuple[HostArray, HostArray, HostArr
         smd[c] = (x.mean() - y.mean()) / pooled if pooled > 0 else 0.0
         at = np.concatenate([x, y])
         ks[c] = np.abs(np.searchsorted(x, at, "right") / len(x) - np.searchsorted(y, at, "right") / len(y)).max()
-        p[c] = kstwobign.sf(ks[c] * np.sqrt(len(x) * len(y) / (len(x) + len(y))))
+        p[c] = kolmogorov(ks[c] * np.sqrt(len(x) * len(y) / (len(x) + len(y))))
     return smd, ks, p
 
 
@@ -149,6 +150,5 @@ def _told_apart(values: HostArray, a: HostArray, b: HostArray, comparisons: int)
 
 
 def _tail(z: float) -> float:
-    from scipy.stats import norm
-
-    return float(norm.sf(z))
+    """Of the standard normal distribution, above z."""
+    return math.erfc(z / math.sqrt(2)) / 2
