@@ -14,6 +14,7 @@ PMJAX_NO_REEXEC=1 (do not restart once, under the same process id, to set glibc'
 several processes: see launch/. Research use only.
 """
 
+import gc
 import os
 import runpy
 import signal
@@ -190,4 +191,6 @@ def _signals() -> Callable[[], int]:
 if __name__ == "__main__":
     if not asks_for_help(sys.argv[1:]):
         allocator.restart()
+    # What is imported and traced stays: to look through it again and again took a fifth of the way to the first step.
+    gc.set_threshold(100_000)
     sys.exit(main(sys.argv[1:]))

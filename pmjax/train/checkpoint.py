@@ -1,15 +1,18 @@
-"""Checkpoints by Orbax: the state of a chunk of runs and the data cursor, so that a resumed run is the same run."""
+"""Checkpoints by Orbax: the state of a chunk of runs and the data cursor, so that a resumed run is the same run.
+
+Orbax takes a fifth of a second to import, and is not before there is something to save or to restore.
+"""
 
 import errno
 import logging
 import os
 import shutil
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import jax
-import orbax.checkpoint as ocp
 
 from pmjax.errors import UserError
 from pmjax.train.state import State
@@ -28,11 +31,16 @@ class Checkpoints:
     """The last two checkpoints of one chunk of runs in `folder`; a broken save leaves them as they were."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def _manager(self) -> Any:
+        import orbax.checkpoint as ocp
+
         # Orbax logs the traceback of each of its threads; what they raise is raised again in ours, by `save`.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
-        self._folder = folder
         options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
-        self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
+        return ocp.CheckpointManager(self._folder.absolute(), options=options)
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -40,7 +48,8 @@ class Checkpoints:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._manager.close()
+        if "_manager" in vars(self):
+            self._manager.close()
 
     def save(self, state: State, cursor: Cursor) -> None:
         """Saves after `cursor.epoch` epochs, once for each.
@@ -48,6 +57,8 @@ class Checkpoints:
         Raises:
             UserError: the disk is full or not writable; the last good checkpoint stays.
         """
+        import orbax.checkpoint as ocp
+
         if self._manager.latest_step() == cursor.epoch:
             return
         # Told beforehand where it can be: in the midst of a save TensorStore prints tracebacks of its own.
@@ -73,6 +84,10 @@ class Checkpoints:
 
     def restore(self, like: State) -> tuple[State, Cursor] | None:
         """Returns the last complete checkpoint with the shapes and shardings of `like`, or None."""
+        if not self._folder.is_dir():
+            return None
+        import orbax.checkpoint as ocp
+
         epoch = self._manager.latest_step()
         if epoch is None:
             return None
