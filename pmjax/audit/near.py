@@ -33,6 +33,9 @@ _STRETCH = 2.0
 
 _CUT = 10.0
 
+_FEW = 1_000
+"""Points of which all distances take 10 ms; to import SciPy's tree takes 200."""
+
 
 def near_duplicates(cohort: Cohort, splits: Splits) -> list[Finding]:
     """Find rows of different parts that are nearly, not exactly, the same in a modality.
@@ -66,23 +69,39 @@ def near_duplicates(cohort: Cohort, splits: Splits) -> list[Finding]:
 
 def close_pairs(modality: Modality, rows: HostArray) -> HostArray:
     """Find pairs among `rows`, of different values, within NEAR_DISTANCE: (P, 2) rows, each pair once."""
-    from scipy.spatial import cKDTree
-
     if len(rows) < 2:
         return np.empty((0, 2), int)
     mean, sd = _cell_moments(modality)
     points, cells = _projected(modality, mean, sd)
     points = points[rows]
     reach = _STRETCH * NEAR_DISTANCE * np.sqrt(max(1, cells[rows].max()))
-    near = cKDTree(points).query(points, k=NEIGHBOURS + 1, distance_upper_bound=reach)[1]
-    i, j = np.repeat(np.arange(len(rows)), NEIGHBOURS + 1), near.ravel()
-    real = (j < len(rows)) & (i != j)
-    pairs = np.unique(np.sort(np.column_stack([rows[i[real]], rows[j[real]]]), axis=1), axis=0)
+    near = _all_pairs(points, reach) if len(points) <= _FEW else _tree_pairs(points, reach)
+    pairs = np.unique(np.sort(rows[near], axis=1), axis=0)
     pairs = pairs[_distance(modality, mean, sd, pairs) <= NEAR_DISTANCE]
     if modality.kind == "image" or not len(pairs):
         return pairs
     within = NEAR_DISTANCE * sd[: len(modality.features)]
     return pairs[~by_chance(telling(modality), len(modality.values), pairs[:, 0], within)]
+
+
+def _tree_pairs(points: HostArray, reach: float) -> HostArray:
+    """(P, 2) numbers of points within `reach`, of each point with its NEIGHBOURS nearest."""
+    from scipy.spatial import cKDTree
+
+    near = cKDTree(points).query(points, k=NEIGHBOURS + 1, distance_upper_bound=reach)[1]
+    i, j = np.repeat(np.arange(len(points)), NEIGHBOURS + 1), near.ravel()
+    return np.column_stack([i, j])[(j < len(points)) & (i != j)]
+
+
+def _all_pairs(points: HostArray, reach: float) -> HostArray:
+    """As `_tree_pairs`, by all distances: for few points sooner done than SciPy is imported."""
+    exact = points.astype(np.float64)
+    square = (exact**2).sum(axis=1)
+    distance = square[:, None] + square - 2 * exact @ exact.T
+    np.fill_diagonal(distance, np.inf)
+    nearest = np.argpartition(distance, min(NEIGHBOURS, len(points) - 1) - 1, axis=1)[:, :NEIGHBOURS]
+    i, j = np.repeat(np.arange(len(points)), nearest.shape[1]), nearest.ravel()
+    return np.column_stack([i, j])[distance[i, j] < reach**2]
 
 
 def _cell_moments(modality: Modality) -> tuple[HostArray, HostArray]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pmjax.audit.near import NEAR_DISTANCE, close_pairs, near_duplicates
+from pmjax.audit.near import NEAR_DISTANCE, _all_pairs, _tree_pairs, close_pairs, near_duplicates
 from pmjax.cohort import Modality, Survive
 
 SHAPES = {"table": (12,), "series": (8, 3), "image": (6, 6, 1)}
@@ -54,6 +54,16 @@ def test_pairs_are_those_of_comparing_all(kind):
     expected = {(i, j) for i, j in np.argwhere(apart <= NEAR_DISTANCE).tolist() if i < j}
     assert 50 < len(expected) < 150
     assert set(map(tuple, close_pairs(modality, np.arange(400)).tolist())) == expected
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 60, 600])
+@pytest.mark.parametrize("reach", [0.1, 1.0, 5.0])
+def test_all_distances_and_the_tree_find_the_same_neighbours(n, reach):
+    points = np.random.default_rng(n).normal(size=(n, 8)).astype(np.float32)
+    points[n // 2 :] = points[: n - n // 2] + 0.02
+    by_tree, by_all = (set(map(tuple, find(points, reach).tolist())) for find in (_tree_pairs, _all_pairs))
+    assert by_tree == by_all
+    assert len(by_tree) >= 2 * (n // 2)
 
 
 def test_two_columns_are_too_few_to_call_rows_near(cohort, parts):
