@@ -29,6 +29,6 @@ def enable_compilation_cache() -> Path:
     except OSError as error:
         raise UserError(f"cache folder {folder}: {error.strerror}; set PMJAX_CACHE to a writable one") from error
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    # JAX keeps only programs that took a second; ours are many and small.
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    # JAX keeps only programs that took a second; a start compiles a dozen that take a hundredth each.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     return folder
