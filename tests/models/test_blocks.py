@@ -120,3 +120,73 @@ def test_hybrid_is_equation_3(key):
     expected = h @ head["kernel"] + head["bias"]
     ours = model.apply(jax.tree.map(jnp.float32, {"params": params}), inputs)
     np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
+def gradients_by_loops(inputs, kernel, outputs):
+    """The two gradients of Σ outputs · convolve(inputs, kernel), each term of equation 1 added where it belongs."""
+    size = kernel.shape[:-2]
+    pads = [(0, 0), *(((k - 1) // 2, k // 2) for k in size), (0, 0)]
+    padded, of_kernel = np.pad(inputs, pads), np.zeros(kernel.shape)
+    of_padded = np.zeros_like(padded)
+    for at in np.ndindex(*inputs.shape[:-1]):
+        window = (at[0], *(slice(a, a + k) for a, k in zip(at[1:], size, strict=True)))
+        of_kernel += padded[window][..., None] * outputs[at]
+        of_padded[window] += kernel @ outputs[at]
+    inner = tuple(slice(before, before + s) for (before, _), s in zip(pads[1:-1], inputs.shape[1:-1], strict=True))
+    return of_padded[(slice(None), *inner)], of_kernel
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 4])
+@pytest.mark.parametrize("spatial", [(7,), (5, 6)])
+@pytest.mark.parametrize("convolve", [blocks.convolve, blocks._by_xla])
+def test_gradients_of_convolve_are_those_of_equation_1(convolve, spatial, kernel_size):
+    """Of the CPU's formulation, and of the one that accelerators take."""
+    inputs, kernel = normal(2, *spatial, 3), normal(*(kernel_size,) * len(spatial), 3, 4)
+    outputs = normal(2, *spatial, 4, seed=1)
+    _, back = jax.vjp(convolve, jnp.float32(inputs), jnp.float32(kernel))
+    for ours, expected in zip(back(jnp.float32(outputs)), gradients_by_loops(inputs, kernel, outputs), strict=True):
+        assert np.abs(ours - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("mapped", [(0, 0), (0, None), (None, 0)])
+@pytest.mark.parametrize("spatial", [(7,), (5, 6)])
+def test_convolve_and_its_gradients_under_vmap_are_those_of_each_run(spatial, mapped):
+    """Under `vmap` another formulation is taken, whichever of inputs and kernel differs between runs."""
+    shapes = (2, *spatial, 3), (*(3,) * len(spatial), 3, 4)
+    arrays = [jnp.float32(normal(*((5, *s) if m == 0 else s))) for s, m in zip(shapes, mapped, strict=True)]
+    cotangent = jnp.float32(normal(2, *spatial, 4, seed=1))
+
+    def value_and_gradients(inputs, kernel):
+        outputs, back = jax.vjp(blocks.convolve, inputs, kernel)
+        return outputs, *back(cotangent)
+
+    many = jax.jit(jax.vmap(value_and_gradients, mapped))(*arrays)
+    for r in range(5):
+        one = value_and_gradients(*(a[r] if m == 0 else a for a, m in zip(arrays, mapped, strict=True)))
+        for ours, expected in zip(many, one, strict=True):
+            np.testing.assert_allclose(ours[r], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradients_of_tanh_rnn_are_those_of_the_equation_in_float64(masked):
+    """Against `jax.grad` of equation 2 step by step in float64, with weight on every output and on the last state."""
+    x, w, u, b = normal(3, 6, 3), normal(3, 4), normal(4, 4), normal(4)
+    mask = np.random.default_rng(0).random((3, 6)) < 0.6 if masked else None
+    of_outputs, of_last = normal(3, 6, 4, seed=1), normal(3, 4, seed=1)
+
+    def by_steps(x, w, u, b):
+        h, total = jnp.zeros((3, 4)), 0.0
+        for t in range(6):
+            new = jnp.tanh(x[:, t] @ w + h @ u + b[None])
+            h = new if mask is None else jnp.where(mask[:, t, None], new, h)
+            total += (of_outputs[:, t] * h).sum()
+        return total + (of_last * h).sum()
+
+    def ours(x, w, u, b):
+        outputs, last = blocks.tanh_rnn(x, None if mask is None else jnp.asarray(mask), w, u, b)
+        return (jnp.float32(of_outputs) * outputs).sum() + (jnp.float32(of_last) * last).sum()
+
+    with jax.enable_x64(True):
+        expected = jax.grad(by_steps, (0, 1, 2, 3))(x, w, u, b)
+    for found, gradient in zip(jax.grad(ours, (0, 1, 2, 3))(*map(jnp.float32, (x, w, u, b))), expected, strict=True):
+        assert np.abs(found - np.asarray(gradient)).max() <= 1e-5 * np.abs(gradient).max()
