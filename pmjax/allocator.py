@@ -38,13 +38,13 @@ def obstacle() -> str | None:
     return None
 
 
-def restart() -> None:
+def restart(module: str) -> None:
     """Starts this process anew under `SETTINGS`, with the same id, flags and files; returns where that cannot be.
 
-    Only where Python itself was asked for `-m pmjax.launch`: a debugger or profiler that runs it would be lost.
+    Only where Python itself was asked for `-m module`: a debugger or profiler that runs it would be lost.
     """
     asked = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
-    if asked[-2:] != ["-m", "pmjax.launch"] or "-m" in asked[:-2] or sys.gettrace() or obstacle():
+    if asked[-2:] != ["-m", module] or "-m" in asked[:-2] or sys.gettrace() or obstacle():
         return
     sys.stdout.flush()
     # The new process is told not to do so again, whatever becomes of the settings on the way.

@@ -190,7 +190,7 @@ def _signals() -> Callable[[], int]:
 
 if __name__ == "__main__":
     if not asks_for_help(sys.argv[1:]):
-        allocator.restart()
+        allocator.restart("pmjax.launch")
     # What is imported and traced stays: to look through it again and again took a fifth of the way to the first step.
     gc.set_threshold(100_000)
     sys.exit(main(sys.argv[1:]))

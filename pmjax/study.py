@@ -13,7 +13,7 @@ import pandas as pd
 
 from pmjax import audit, data, environment, evaluate, predictions, train
 from pmjax import workdir as directory
-from pmjax.cohort import Cohort, Survive
+from pmjax.cohort import Classify, Cohort, Survive
 from pmjax.data.summary import summarise
 from pmjax.errors import UserError
 from pmjax.evidence import Finding, config_sha256, save_results
@@ -116,6 +116,10 @@ def check_fit(config: Config, cohort: Cohort, splits: Splits) -> None:
     columns = ["site", "arm", *([] if cohort.groups is None else cohort.groups)]
     end = cohort.task.time.max() if isinstance(cohort.task, Survive) else None
     evaluate.check(columns, end, **evaluation(config))
+    if method := config["evaluate"].get("recalibrate"):
+        tested = splits.test.any(axis=0)
+        classes = len(cohort.task.classes) if isinstance(cohort.task, Classify) else 0
+        evaluate.check_recalibration(method, classes, cohort.patient[tested], cohort.task.stratum[tested])
 
 
 def make_plan(config: Config) -> train.Plan:

@@ -169,6 +169,10 @@ VALUES = {
     "section that is a value": ('config["cohort"] = "small"', ["config.cohort", "section"]),
     "model that is a value": ('config["models"] = {"dnn": 3}', ["config.models.dnn", "section"]),
     "nothing to do": ('config["models"] = {}; config["baselines"] = {}', ["config.models", "at least one"]),
+    "unknown recalibration": (
+        'config["evaluate"]["recalibrate"] = "isotonic"',
+        ["evaluate.recalibrate", "isotonic", "logistic"],
+    ),
     "no rate": ('config["grid"]["learning_rate"] = ()', ["config.grid.learning_rate"]),
     "unknown option of a cohort": ('config["cohort"]["sit"] = 1', ["small", "sit"]),
     "unknown keyword of a model": ('config["models"]["dnn"]["depth"] = 3', ["dnn", "'depth'", "hidden"]),

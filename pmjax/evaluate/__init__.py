@@ -12,10 +12,19 @@ from pmjax.evaluate.choose import choose, chosen_rows
 from pmjax.evaluate.curve import calibration_curve
 from pmjax.evaluate.intervals import interval
 from pmjax.evaluate.pool import Metrics, Pool, Replicate, build_pool, survival_name
-from pmjax.evaluate.recalibrate import recalibrated
+from pmjax.evaluate.recalibrate import check_recalibration, recalibrated
 from pmjax.evidence import Evidence
 
-__all__ = ["build_pool", "calibration_curve", "check", "choose", "chosen_rows", "evaluate", "recalibrated"]
+__all__ = [
+    "build_pool",
+    "calibration_curve",
+    "check",
+    "check_recalibration",
+    "choose",
+    "chosen_rows",
+    "evaluate",
+    "recalibrated",
+]
 
 
 def evaluate(

@@ -13,6 +13,7 @@ from pmjax.errors import UserError
 from pmjax.evaluate.calibration import intercept, logit
 from pmjax.evaluate.choose import chosen_rows
 from pmjax.predictions import ORACLE, RECALIBRATED, probability_columns
+from pmjax.types import HostArray
 
 METHODS = ("intercept", "logistic")
 _FOLDS = 10
@@ -30,12 +31,10 @@ def recalibrated(predictions: pd.DataFrame, method: str, seed: int) -> pd.DataFr
     Raises:
         UserError: an unknown method, another task than two classes, or too few test patients of a class.
     """
-    if method not in METHODS:
-        raise UserError(f"evaluate.recalibrate: {method!r} is unknown; use {' or '.join(METHODS)}")
-    if probability_columns(predictions) != ["probability_0", "probability_1"]:
-        raise UserError("evaluate.recalibrate: only the probabilities of two classes are recalibrated; leave it out")
     test = chosen_rows(predictions, "test")
     test = test[test["model"] != ORACLE]
+    labels = test["label"].to_numpy() if "label" in test else np.zeros(len(test), int)
+    check_recalibration(method, len(probability_columns(predictions)), test["patient"].to_numpy(), labels)
     tenth = test["patient"].map(_tenths(test, seed)).to_numpy()
     corrected = np.full(len(test), np.nan)
     for _, rows in test.reset_index(drop=True).groupby(_RUN, sort=False):
@@ -46,6 +45,20 @@ def recalibrated(predictions: pd.DataFrame, method: str, seed: int) -> pd.DataFr
             corrected[at[here]] = correct(truth[~here], p[~here], p[here], method)
     columns = {"probability_0": 1 - corrected, "probability_1": corrected}
     return test.assign(model=test["model"] + RECALIBRATED, setting=f"recalibrate={method}", **columns)
+
+
+def check_recalibration(method: str, classes: int, patient: HostArray, label: HostArray) -> None:
+    """Raise a UserError where `recalibrated` would: `patient` and `label` are those of test rows."""
+    if method not in METHODS:
+        raise UserError(f"evaluate.recalibrate: {method!r} is unknown; use {' or '.join(METHODS)}")
+    if classes != 2:
+        raise UserError("evaluate.recalibrate: only the probabilities of two classes are recalibrated; leave it out")
+    outcome = pd.DataFrame({"patient": patient, "label": label}).groupby("patient")["label"].max()
+    fewest = min(int((outcome == k).sum()) for k in (0, 1))
+    if fewest < _FOLDS:
+        raise UserError(
+            f"evaluate.recalibrate: {fewest} test patients of one outcome, fewer than {_FOLDS}; leave it out"
+        )
 
 
 def correct(
@@ -69,10 +82,6 @@ def _tenths(test: pd.DataFrame, seed: int) -> dict[str, int]:
     dealt: dict[str, int] = {}
     for label in (0, 1):
         ids = patients.index[patients == label].to_numpy()
-        if len(ids) < _FOLDS:
-            raise UserError(
-                f"evaluate.recalibrate: {len(ids)} test patients of one outcome, fewer than {_FOLDS}; leave it out"
-            )
         order = np.random.default_rng([seed, label]).permutation(len(ids))
         dealt |= {str(ids[i]): n % _FOLDS for n, i in enumerate(order)}
     return dealt
