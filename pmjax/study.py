@@ -1,7 +1,7 @@
 """A study, from config to report: the way of the data, readable on one screen."""
 
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +23,7 @@ from pmjax.prepare.splits import Splits, make_splits
 from pmjax.progress import Stages
 
 Config = Mapping[str, Any]
+Problems = Mapping[str, Sequence[train.Problem]]
 
 
 def run(config: Config, workdir: Path, *, stages: Stages, stop: Callable[[], int]) -> Path | None:
@@ -47,10 +48,10 @@ def run(config: Config, workdir: Path, *, stages: Stages, stop: Callable[[], int
             if first:
                 describe(cohort, findings, workdir)
             audit.stop_if_blocked(findings)
-            check_fit(config, cohort, splits)
+            problems = check_fit(config, cohort, splits)
             if first:
                 directory.write_json(workdir / directory.CONFIG, config)
-        table, history = train_all(config, cohort, splits, workdir, stages, stop)
+        table, history = train_all(config, cohort, splits, problems, workdir, stages, stop)
         if not first:
             return None
         failures = failed_runs(history)
@@ -104,13 +105,19 @@ def at_scale(config: Config) -> Config:
     }
 
 
-def check_fit(config: Config, cohort: Cohort, splits: Splits) -> None:
-    """Raises where models, baselines or evidence do not fit the cohort, before any of them costs time."""
+def check_fit(config: Config, cohort: Cohort, splits: Splits) -> Problems:
+    """Returns what each model is to train, its inputs fitted.
+
+    Raises:
+        UserError: models, baselines or evidence do not fit the cohort; none of them has cost time yet.
+    """
     specs = {f"config.{s}.{name}": spec for s in ("models", "baselines") for name, spec in config[s].items()}
     sources = [source for at, spec in specs.items() for source in train.sources_of(spec, cohort, at)]
     train.check_preparation(cohort, sources, common(config)["preparation"])
-    for spec in config["models"].values():
-        train.check_model(spec, cohort, splits, grid=config["grid"], plan=make_plan(config), **common(config))
+    problems = {
+        name: train.pose(spec, cohort, splits, grid=config["grid"], plan=make_plan(config), **common(config))
+        for name, spec in config["models"].items()
+    }
     for name, spec in config["baselines"].items():
         train.check_baseline(name, spec, cohort)
     columns = ["site", "arm", *([] if cohort.groups is None else cohort.groups)]
@@ -120,6 +127,7 @@ def check_fit(config: Config, cohort: Cohort, splits: Splits) -> None:
         tested = splits.test.any(axis=0)
         classes = len(cohort.task.classes) if isinstance(cohort.task, Classify) else 0
         evaluate.check_recalibration(method, classes, cohort.patient[tested], cohort.task.stratum[tested])
+    return problems
 
 
 def make_plan(config: Config) -> train.Plan:
@@ -161,7 +169,13 @@ def describe(cohort: Cohort, findings: list[Finding], workdir: Path) -> None:
 
 
 def train_all(
-    config: Config, cohort: Cohort, splits: Splits, workdir: Path, stages: Stages, stop: Callable[[], int]
+    config: Config,
+    cohort: Cohort,
+    splits: Splits,
+    problems: Problems,
+    workdir: Path,
+    stages: Stages,
+    stop: Callable[[], int],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Trains every model and baseline; returns Predictions and history."""
     plan, shared = make_plan(config), common(config)
@@ -175,7 +189,15 @@ def train_all(
             with stages.stage(name, runs * plan.epochs):
                 hooks = train.Hooks(stop, make_log(name, splits, stages, monitor))
                 trained = train.train_model(
-                    name, spec, cohort, splits, grid=config["grid"], plan=plan, workdir=workdir, hooks=hooks, **shared
+                    name,
+                    spec,
+                    cohort,
+                    splits,
+                    grid=config["grid"],
+                    plan=plan,
+                    problems=problems[name],
+                    workdir=workdir,
+                    hooks=hooks,
                 )
                 monitor.close()
             tables.append(trained.predictions)

@@ -86,23 +86,22 @@ def train_model(
     *,
     grid: Mapping[str, Any],
     plan: Plan,
-    preparation: Preparation,
-    horizons: tuple[float, ...],
-    seed: int,
+    problems: Sequence[Problem],
     workdir: Path,
     hooks: Hooks,
 ) -> Trained:
     """Trains every run of the model `name`; what earlier calls in `workdir` finished is read, not done again.
 
+    `problems` are those that `pose` made of the same spec, grid and plan.
+
     Learning rate and weight decay lie on the runs axis; any other key of `grid` is a keyword of the encoder and
     makes a program of its own.
 
     Raises:
-        UserError: the spec does not fit the families or the cohort.
         StoppedError: a stop was asked for; the state is saved.
     """
     parts: list[Trained] = []
-    for number, (keywords, settings) in enumerate(by_architecture(spec, grid)):
+    for number, (problem, (_, settings)) in enumerate(zip(problems, by_architecture(spec, grid), strict=True)):
         program = None
         specs = [
             RunSpec(split, s, Setting(**{k: setting[k] for k in _ON_THE_AXIS}), describe_setting(setting))
@@ -116,19 +115,18 @@ def train_model(
             done = _read_part(workdir / "checkpoints", label)
             if done is None:
                 if program is None:
-                    problem = _problem(keywords, cohort, splits, plan, preparation, horizons, seed)
                     schedule = Schedule(plan.epochs, plan.batch_size, plan.patience, plan.clip, plan.warmup)
                     program = Program(problem, schedule, parallel.choose(plan.parallel), size)
                 chunk = specs[low : low + size]
                 folder = workdir / "checkpoints" / label
                 result = loop.train_chunk(program, chunk, folder, plan.checkpoint_every, hooks)
-                done = _frames(name, chunk, result, cohort, splits, program.problem.head)
+                done = _frames(name, chunk, result, cohort, splits, problem.head)
                 _write_part(workdir / "checkpoints", label, done)
             parts.append(done)
     return Trained(*(pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True)))
 
 
-def check_model(
+def pose(
     spec: Mapping[str, Any],
     cohort: Cohort,
     splits: Splits,
@@ -138,11 +136,17 @@ def check_model(
     preparation: Preparation,
     horizons: tuple[float, ...],
     seed: int,
-) -> None:
-    """Raises a UserError where `train_model` would refuse the spec, the grid or the plan; trains nothing."""
+) -> list[Problem]:
+    """Fits what `train_model` is to train, one problem for each architecture of `grid`; trains nothing.
+
+    Raises:
+        UserError: the spec, the grid or the plan does not fit the families or the cohort.
+    """
     parallel.choose(plan.parallel)
-    for keywords, _ in by_architecture(spec, grid):
+    return [
         _problem(keywords, cohort, splits, plan, preparation, horizons, seed)
+        for keywords, _ in by_architecture(spec, grid)
+    ]
 
 
 def by_architecture(
