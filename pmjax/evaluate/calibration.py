@@ -47,10 +47,12 @@ def intercept(truth: Bool[np.ndarray, " N"], p: Float[np.ndarray, " N"], weight:
     total, events = weight.sum(axis=1), weight @ truth
     a = np.where((events > 0) & (events < total), 0.0, np.nan)
     for _ in range(_STEPS):
-        mean = 1 / (1 + np.exp(-a)[:, None] * against)
-        weighted = weight * mean
-        error = events - weighted.sum(axis=1)
-        curvature = np.einsum("sn,sn->s", weighted, 1 - mean)
+        denominator = np.multiply.outer(np.exp(-a), against)
+        denominator += 1
+        expected = weight / denominator
+        sums = expected.sum(axis=1)
+        expected /= denominator
+        error, curvature = events - sums, sums - expected.sum(axis=1)
         step = np.clip(error / curvature, -2, 2)  # a whole Newton step may overshoot where the curve is flat
         a = a + step
         if not (np.abs(step) > _TOLERANCE).any():
@@ -86,12 +88,18 @@ def _newton(
     """Maximise each resample's logistic likelihood of (a, b) in a + b z; NaN where it has no finite maximum."""
     fitted = np.full_like(start, np.nan)
     active, current, w = np.arange(len(start)), start, weight
+    # q is the probability of the class that was not seen: small where a fit is good, and then it is exact.
+    side = np.where(truth, 1.0, -1.0)
     basis = np.stack([np.ones_like(z), z, z * z], axis=1)
+    signed = side[:, None] * basis[:, :2]
     for _ in range(_STEPS):
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            mean = 1 / (1 + np.exp(-(current[:, :1] + current[:, 1:] * z)))
-            gradient = (w * (truth - mean)) @ basis[:, :2]
-            h0, h1, h2 = ((w * mean * (1 - mean)) @ basis).T
+            denominator = np.exp(current @ signed.T)
+            denominator += 1
+            q = w / denominator
+            gradient, curvature = q @ signed, q @ basis
+            q /= denominator
+            h0, h1, h2 = (curvature - q @ basis).T
             inverse = np.stack([h2, -h1, -h1, h0], axis=1).reshape(-1, 2, 2) / (h0 * h2 - h1 * h1)[:, None, None]
             step = np.clip(np.einsum("sij,sj->si", inverse, gradient), -2, 2)
         current = current + step

@@ -102,7 +102,7 @@ def auprc(truth: Bool[np.ndarray, " N"], score: Float[np.ndarray, " N"], weight:
     positives = _sum_by(weight * truth, level, len(levels))
     hits = positives.cumsum(axis=1)
     called = _sum_by(weight, level, len(levels)).cumsum(axis=1)
-    at_level = np.divide(hits, called, out=np.zeros_like(hits), where=called > 0)
+    at_level = np.divide(hits, np.maximum(called, 1), out=called)
     return ratio(np.einsum("sl,sl->s", positives, at_level), positives.sum(axis=1))
 
 

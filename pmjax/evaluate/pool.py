@@ -1,19 +1,25 @@
 """Chosen test predictions as arrays, pooled over folds, and the resamples on which all of them are judged."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Shaped
+from threadpoolctl import threadpool_limits
 
 from pmjax.errors import UserError
 from pmjax.evaluate.choose import chosen_rows
 from pmjax.evaluate.intervals import resamples
 from pmjax.predictions import probability_columns, survival_columns
 
+_WEIGHTS_IN_CACHE = 262_144  # 2 MiB
 _WEIGHTS_AT_ONCE = 4_000_000
+# What a metric sorts, it sorts once for so many.
+_RESAMPLES_AT_LEAST = 64
 
 
 @dataclass(frozen=True)
@@ -171,10 +177,17 @@ def _replicates(model: str, rows: pd.DataFrame, repeat: pd.Series, universe: np.
 
 
 def _in_chunks(replicate: Replicate, counts: np.ndarray, metrics: Metrics) -> dict[str, np.ndarray]:
-    """Compute metrics on some resamples at a time, so that memory stays bounded for large cohorts."""
-    step = max(1, _WEIGHTS_AT_ONCE // max(1, len(replicate.position)))
-    parts = [
-        metrics(replicate, counts[at : at + step, replicate.position].astype(np.float64))
-        for at in range(0, len(counts), step)
-    ]
+    """Compute metrics on some resamples at a time, on all cores, so that they stay in a core's cache.
+
+    At 1,000 rows that took a third of the time of all resamples at once. Sums of a product do not depend on the number
+    of cores, as each is taken by one.
+    """
+    n = max(1, len(replicate.position))
+    step = max(1, min(_WEIGHTS_AT_ONCE, max(_WEIGHTS_IN_CACHE, _RESAMPLES_AT_LEAST * n)) // n)
+
+    def some(at: int) -> dict[str, np.ndarray]:
+        return metrics(replicate, counts[at : at + step, replicate.position].astype(np.float64))
+
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as cores:
+        parts = list(cores.map(some, range(0, len(counts), step)))
     return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}

@@ -118,41 +118,64 @@ def product_limit(
         censoring: estimate the distribution of censoring instead; events come before censorings at the same time.
 
     Returns:
-        The distinct times and the probability to be beyond each.
+        The U distinct times at which the curve may step down, and the probability to be beyond each.
     """
-    order = np.argsort(time, kind="stable")
-    times, first = np.unique(time[order], return_index=True)
-    total = np.add.reduceat(weight[:, order], first, axis=1)
-    failed = np.add.reduceat(weight[:, order] * event[order], first, axis=1)
-    at_risk = total[:, ::-1].cumsum(axis=1)[:, ::-1]
-    if censoring:
-        at_risk, failed = at_risk - failed, total - failed
-    share = np.divide(failed, at_risk, out=np.zeros_like(failed), where=at_risk > 0)
-    return times, np.cumprod(1 - share, axis=1)
+    order = np.argsort(time)
+    ordered, w = time[order], weight[:, order]
+    begins = np.diff(ordered, prepend=np.nan, append=np.nan) != 0
+    edges, run = np.flatnonzero(begins), np.cumsum(begins) - 1
+    fails = np.flatnonzero(event[order] != censoring)
+    first = np.flatnonzero(np.diff(run[fails], prepend=-1))
+    step = run[fails[first]]
+    left = np.zeros((len(w), len(order) + 1))  # at or behind each place in line
+    np.cumsum(w[:, ::-1], axis=1, out=left[:, -2::-1])
+    failed = w[:, fails]
+    if len(step) < len(fails):
+        failed = np.add.reduceat(failed, first, axis=1)
+    at_risk = left[:, edges[step + 1]] + failed if censoring else left[:, edges[step]]
+    failed /= np.maximum(at_risk, 1)
+    return ordered[edges[step]], np.cumprod(1 - failed, axis=1)
 
 
 def survival_at(
     times: Float[np.ndarray, " U"], curve: Float[np.ndarray, "S U"], at: Float[np.ndarray, " M"]
 ) -> Float[np.ndarray, "S M"]:
     """Read a step curve at given times (1 before the first step)."""
-    padded = np.concatenate([np.ones((len(curve), 1)), curve], axis=1)
-    return padded[:, np.searchsorted(times, at, side="right")]
+    steps = np.searchsorted(times, at, side="right")
+    values = np.ones((len(curve), len(at)))
+    values[:, steps > 0] = curve[:, steps[steps > 0] - 1]
+    return values
 
 
 def brier_at(time: PerRow, event: Events, survival: PerRow, horizon: float, weight: Counts) -> PerResample:
-    """Compute the Brier score at `horizon`, rows weighted by the inverse probability of being uncensored.
+    """Compute the Brier score at `horizon`: `brier_curve` of one."""
+    return brier_curve(time, event, survival[:, None], np.array([horizon]), weight)[:, 0]
+
+
+def brier_curve(
+    time: PerRow,
+    event: Events,
+    survival: Float[np.ndarray, "N H"],
+    horizons: Float[np.ndarray, " H"],
+    weight: Counts,
+) -> Float[np.ndarray, "S H"]:
+    """Compute the Brier score at each horizon h, rows weighted by the inverse probability of being uncensored.
 
     Graf et al. 1999, Stat. Med. 18:2529: mean of S²·1(t ≤ h, event)/G(t) + (1−S)²·1(t > h)/G(h).
     """
     times, G = product_limit(time, event, weight, censoring=True)
-    early, late = event & (time <= horizon), time > horizon
+    failing = np.flatnonzero(event & (time <= horizons.max()))
+    failing = failing[np.argsort(time[failing])]
+    drawn, total = weight[:, failing], weight.sum(axis=1)
+    scores = np.empty((len(weight), len(horizons)))
     with np.errstate(divide="ignore", invalid="ignore"):
-        cases = weight[:, early] / survival_at(times, G, time[early])
-        controls = weight[:, late] / survival_at(times, G, np.array([horizon]))
-    cases[weight[:, early] == 0] = 0  # a row that was not drawn says nothing, whatever its G
-    squared = cases @ survival[early] ** 2 + controls @ (1 - survival[late]) ** 2
-    score = ratio(squared, weight.sum(axis=1))
-    return np.where(np.isfinite(score), score, np.nan)
+        cases = drawn / survival_at(times, G, time[failing])
+        cases[drawn == 0] = 0  # a row that was not drawn says nothing, whatever its G
+        for k, (h, S) in enumerate(zip(horizons, survival.T, strict=True)):
+            early, late = failing[: np.searchsorted(time[failing], h, side="right")], time > h
+            controls = weight @ (late * (1 - S) ** 2) / survival_at(times, G, horizons[k : k + 1])[:, 0]
+            scores[:, k] = ratio(cases[:, : len(early)] @ S[early] ** 2 + (controls if late.any() else 0), total)
+    return np.where(np.isfinite(scores), scores, np.nan)
 
 
 def observed_expected_at(time: PerRow, event: Events, survival: PerRow, horizon: float, weight: Counts) -> PerResample:

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from pmjax.evaluate.calibration import calibration, intercept, logit, observed_expected, slope
@@ -66,3 +68,15 @@ def test_classes_average_one_against_the_rest():
     values = calibration(label, probability, one)
     each = [slope(label == k, probability[:, k], one)[0] for k in range(3)]
     assert values["calibration_slope"][0] == pytest.approx(np.mean(each))
+
+
+@given(st.integers(0, 10_000))
+def test_slope_is_undefined_where_a_threshold_separates_the_drawn_rows(seed):
+    rng = np.random.default_rng(seed)
+    truth, p = drawn(n=9, seed=seed)
+    weight = rng.integers(0, 3, (20, 9)).astype(float)
+    ours = slope(truth, p, weight)
+    for s in range(len(weight)):
+        one, zero = p[truth & (weight[s] > 0)], p[~truth & (weight[s] > 0)]
+        apart = not len(one) or not len(zero) or one.min() >= zero.max() or one.max() <= zero.min()
+        assert np.isnan(ours[s]) == apart
