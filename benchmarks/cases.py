@@ -66,11 +66,13 @@ class Data:
 
 
 def _dna(name: str, rate: float, length: int, batch: int, steps: int, family: str = "cnn", **keywords: Any) -> Case:
-    return Case(name, family, "sequence", (length, 4), 2, batch, steps, 0.35, 0.1, rate, keywords)
+    return Case(name, family, "sequence", (length, 4), 2, batch, steps, 0.4, 0.1, rate, keywords)
 
 
-def _image(name: str, rate: float, side: int, channels: int, batch: int, steps: int, **keywords: Any) -> Case:
-    return Case(name, "cnn", "image", (side, side, channels), 4, batch, steps, 0.6, 0.8, rate, keywords)
+def _image(
+    name: str, rate: float, side: int, channels: int, batch: int, steps: int, goal: float, **keywords: Any
+) -> Case:
+    return Case(name, "cnn", "image", (side, side, channels), 4, batch, steps, goal, 0.8, rate, keywords)
 
 
 def _series(name: str, rate: float, length: int, features: int, batch: int, steps: int, hidden: int) -> Case:
@@ -92,9 +94,9 @@ CASES = {
         _dna("cnn1d-small", 3e-3, 200, 32, 32, features=(32,), kernel_size=9, pool=4, hidden=32),
         _dna("cnn1d", 3e-4, 500, 64, 8, features=(64, 128), kernel_size=11, pool=4, hidden=128),
         _dna("cnn1d-large", 3e-4, 1000, 64, 4, features=(128, 128), kernel_size=11, pool=4, hidden=128),
-        _image("cnn2d-small", 1e-3, 16, 1, 32, 32, features=(16, 32), kernel_size=3, pool=2, hidden=32),
-        _image("cnn2d", 1e-3, 32, 3, 64, 8, features=(32, 64), kernel_size=3, pool=2, hidden=64),
-        _image("cnn2d-large", 3e-4, 64, 3, 32, 6, features=(32, 64, 128), kernel_size=3, pool=2, hidden=128),
+        _image("cnn2d-small", 1e-3, 16, 1, 32, 32, 0.4, features=(16, 32), kernel_size=3, pool=2, hidden=32),
+        _image("cnn2d", 1e-3, 32, 3, 64, 8, 0.5, features=(32, 64), kernel_size=3, pool=2, hidden=64),
+        _image("cnn2d-large", 3e-4, 64, 3, 32, 6, 1.0, features=(32, 64, 128), kernel_size=3, pool=2, hidden=128),
         _series("rnn-small", 1e-3, 48, 16, 64, 32, 64),
         _series("rnn", 1e-3, 128, 32, 128, 8, 128),
         _series("rnn-large", 1e-3, 256, 64, 256, 2, 256),
@@ -173,6 +175,11 @@ def train_flops(case: Case) -> int:
     """Operations that one training step cannot do without: forward, both gradients, but none of the inputs."""
     first, *rest = macs(case)
     return 2 * case.batch * (2 * first + 3 * sum(rest))
+
+
+def timed_steps(case: Case) -> int:
+    """Steps of a training turn: the epoch, or what takes a part of a second; two at least, so that it is a loop."""
+    return min(case.steps, max(2, 20_000_000_000 // train_flops(case)))
 
 
 def forward_flops(case: Case) -> int:

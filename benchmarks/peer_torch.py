@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 CONVOLUTIONAL = ("cnn", "hybrid")
+_FROZEN = {"freezing": True}
+"""Of Inductor: weights are constants, laid out once as its products like them."""
 
 
 @dataclass(frozen=True)
@@ -202,11 +204,17 @@ class Training:
         if variant.channels_last:
             network, values = network.to(memory_format=torch.channels_last), _channels_last(values)
         self.variant, self.network, self.values, self.labels = variant, network, values, labels
-        self.forward = torch.compile(network) if variant.compiled else network
+        self.forward = torch.compile(network, dynamic=False) if variant.compiled else network
         self.parameters = [p for p in network.parameters() if p.requires_grad]
         ways = {"foreach": variant.optimizer == "foreach", "fused": variant.optimizer == "fused"}
         self.optimizer = torch.optim.AdamW(self.parameters, lr=0.0, eps=1e-6, weight_decay=weight_decay, **ways)
         self.rates, self.step, self.clip = rates, 0, clip
+
+    def restart(self, params: Any) -> None:
+        """Goes back to the weights `params` of pmjax, and forgets all steps."""
+        load(self.network, params)
+        self.optimizer.state.clear()
+        self.step = 0
 
     def train_step(self, rows: Tensor) -> Tensor:
         """Moves one step on the batch `rows` (B,) and returns its loss."""
@@ -221,13 +229,10 @@ class Training:
         self.step += 1
         return loss.detach()
 
-    def epoch(self, batches: Sequence[Tensor]) -> float:
-        """Moves a step a batch; returns the mean loss."""
+    def epoch(self, batches: Sequence[Tensor]) -> np.ndarray:
+        """Moves a step a batch; returns the loss of each (steps,), when all is done."""
         use_threads(self.variant.threads)
-        total = torch.zeros((), device=self.values.device)
-        for rows in batches:
-            total += self.train_step(rows)
-        return float(total) / len(batches)
+        return torch.stack([self.train_step(rows) for rows in batches]).cpu().numpy()
 
     @torch.inference_mode()
     def outputs(self, batches: Sequence[Tensor]) -> Tensor:
@@ -247,7 +252,8 @@ class Inference:
         if variant.channels_last:
             network = network.to(memory_format=torch.channels_last)
         self.variant = variant
-        self.network = torch.compile(network.eval()) if variant.compiled else network.eval()
+        network.eval().requires_grad_(False)
+        self.network = torch.compile(network, dynamic=False, options=_FROZEN) if variant.compiled else network
 
     @torch.inference_mode()
     def __call__(self, values: Tensor) -> np.ndarray:
