@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SETTINGS: Mapping[str, str] = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # pages of 2 MiB, where the kernel gives them on request
+    "MALLOC_ARENA_MAX": "1",  # XLA's threads allocate too, and only the first arena grows without bound
     "MALLOC_MMAP_MAX_": "0",  # not MALLOC_MMAP_THRESHOLD_, which glibc before 2.35 ignores above 32 MiB
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
     "MALLOC_TOP_PAD_": str(64 << 20),
@@ -27,10 +29,10 @@ def obstacle() -> str | None:
     environment = os.environ
     if environment.get(OFF):
         return f"{OFF} is set"
-    if ours := [name for name in environment if name.startswith("MALLOC_")]:
-        return f"{ours[0]} is set already"
-    if "malloc" in environment.get("GLIBC_TUNABLES", "") + environment.get("LD_PRELOAD", ""):
-        return "GLIBC_TUNABLES or LD_PRELOAD chose one already"
+    if theirs := [name for name in environment if name.startswith("MALLOC_") or name == "GLIBC_TUNABLES"]:
+        return f"{theirs[0]} is set already"
+    if "malloc" in environment.get("LD_PRELOAD", ""):
+        return "LD_PRELOAD chose one already"
     if not _is_glibc():
         return "the C library is not glibc"
     if environment.get("JAX_PLATFORMS", "") != "cpu" and any(any(Path("/dev").glob(a)) for a in _ACCELERATORS):

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 STUB = """
 import json, os, sys
 def say():
-    seen = {k: v for k, v in os.environ.items() if k.startswith("MALLOC_")}
+    seen = {k: v for k, v in os.environ.items() if k.startswith(("MALLOC_", "GLIBC_"))}
     given = sys.stdin.read() if os.environ.get("PMJAX_NO_REEXEC") else ""
     print(json.dumps([os.getpid(), sys.orig_argv[1:], sys.argv[1:], given, seen]), flush=True)
 from pmjax import allocator
@@ -72,7 +72,7 @@ def test_it_restarts_once_as_the_same_process_with_the_same_flags_and_input(line
 )
 def test_what_the_user_chose_stays(lines, environment):
     (only,) = lines("-m", "pmjax.launch", **environment)
-    assert only[4] == {k: v for k, v in environment.items() if k.startswith("MALLOC_")}
+    assert only[4] == {k: v for k, v in environment.items() if k.startswith(("MALLOC_", "GLIBC_"))}
 
 
 @pytest.mark.parametrize(

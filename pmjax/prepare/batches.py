@@ -1,5 +1,6 @@
 """Index tables: which rows of the cohort each step of a run sees, all runs in one shape."""
 
+import functools
 import math
 
 import numpy as np
@@ -24,14 +25,24 @@ def index_table(rows: HostArray, steps: int, width: int) -> IndexTable:
         Row indices (steps, width) int32 and weights (steps, width) float32: every row once with weight 1; the
         places left over repeat the first row with weight 0.
     """
-    if len(rows) > steps * width:
-        raise ValueError(f"{len(rows)} rows do not fit {steps} batches of {width}")
-    table = np.full((steps, width), rows[0] if len(rows) else 0, np.int32)
+    place, weight = _deal(len(rows), steps, width)
+    table = rows[place] if len(rows) else place
+    return table.astype(np.int32), weight
+
+
+@functools.lru_cache(maxsize=1024)
+def _deal(count: int, steps: int, width: int) -> IndexTable:
+    """Which of `count` rows goes where; the same for every epoch, so dealt once."""
+    if count > steps * width:
+        raise ValueError(f"{count} rows do not fit {steps} batches of {width}")
+    place = np.zeros((steps, width), np.intp)
     weight = np.zeros((steps, width), np.float32)
-    for step, part in enumerate(np.array_split(rows, steps)):
-        table[step, : len(part)] = part
+    for step, part in enumerate(np.array_split(np.arange(count), steps)):
+        place[step, : len(part)] = part
         weight[step, : len(part)] = 1
-    return table, weight
+    for array in (place, weight):
+        array.setflags(write=False)
+    return place, weight
 
 
 def shuffled(rows: HostArray, *entropy: int) -> HostArray:

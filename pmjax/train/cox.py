@@ -13,16 +13,20 @@ _HALVINGS = 30
 _TOLERANCE = 1e-9
 # Share of a column's information that those before it must leave.
 _COLLINEAR = 1e-10
-# Log-hazards of a fit that has a maximum do not come near to this apart; e**700 is the largest float64.
-_APART = 500.0
+# Log-hazards of a fit that has a maximum do not come near to this apart; float64 ends at e**709, and squares are taken.
+_APART = 300.0
 
 PerRow = Float[np.ndarray, " N"]
-Columns = Float[np.ndarray, "N F"]
+Columns = Float[np.ndarray, "F N"]
 Coefficients = Float[np.ndarray, " F"]
 
 
 def cox_regression(
-    x: Columns, start: PerRow | None, time: PerRow, event: Bool[np.ndarray, " N"], penalizer: float = 0.0
+    x: Float[np.ndarray, "N F"],
+    start: PerRow | None,
+    time: PerRow,
+    event: Bool[np.ndarray, " N"],
+    penalizer: float = 0.0,
 ) -> tuple[Coefficients, float]:
     """Fit log-hazards x·β and return β and the log-likelihood, less the penalty.
 
@@ -42,19 +46,18 @@ def cox_regression(
     order = np.argsort(time)
     sets = efron.risk_sets(None if start is None else start[order], time[order], event[order])
     scale = x.std(axis=0, ddof=1)
-    z, turn = (x[order] - x.mean(axis=0)) / scale, None
-    if len(scale) > len(z):  # more columns than rows: a ridge penalty is the same in the space of the rows
-        turn, triangle = np.linalg.qr(z.T)
-        z = np.ascontiguousarray(triangle.T)
-    beta, value = _newton(sets, z, event[order], penalizer * len(z))
+    z, turn = np.ascontiguousarray(((x[order] - x.mean(axis=0)) / scale).T), None
+    if len(z) > len(x):  # more columns than rows: a ridge penalty is the same in the space of the rows
+        turn, z = np.linalg.qr(z)
+    beta, value = _newton(sets, z, event[order], penalizer * len(x))
     return (beta if turn is None else turn @ beta) / scale, value
 
 
 def _newton(sets: RiskSets, z: Columns, event: np.ndarray, ridge: float) -> tuple[Coefficients, float]:
-    beta = np.zeros(z.shape[1])
+    beta = np.zeros(len(z))
     value, within = _penalised(sets, z, beta, ridge)
     for _ in range(_STEPS):
-        risk = z @ beta
+        risk = beta @ z
         if np.ptp(risk) > _APART:
             raise UserError("Cox regression: there is no maximum, columns tell exactly who fails before whom")
         gradient, information = _derivatives(sets, z, event, risk, within)
@@ -75,7 +78,7 @@ def _newton(sets: RiskSets, z: Columns, event: np.ndarray, ridge: float) -> tupl
 
 
 def _penalised(sets: RiskSets, z: Columns, beta: Coefficients, ridge: float) -> tuple[float, np.ndarray]:
-    value, within = efron.log_likelihood(sets, z @ beta)
+    value, within = efron.log_likelihood(sets, beta @ z)
     return value - ridge / 2 * float(beta @ beta), within
 
 
@@ -84,25 +87,27 @@ def _derivatives(
 ) -> tuple[Coefficients, Float[np.ndarray, "F F"]]:
     """Compute gradient and information of the likelihood, rows in order of time.
 
-    The information is Σ over failures of the variance of z within the risk set, weighted by hazards: second moments
-    add up to each row's expected events times z zᵀ, means are running sums; both are matrix products.
+    The information is Σ over failures of the variance of z within the risk set, weighted by hazards. Second moments add
+    up to each row's expected events times z zᵀ. The mean at a failure is (S − f T) / W, with S summed over the risk
+    set, T over those who fail at the time, f and W of Efron: squares add up over the failures of a time first.
     """
     expected = efron.expected_events(sets, risk, within)
-    weighted = np.exp(risk - risk.max())[:, None] * z
-    first = _tails(weighted)[sets.tail]
+    weighted = np.exp(risk - risk.max()) * z
+    S = _tails(np.add.reduceat(weighted, sets.tail, axis=1))
     if len(sets.late):
-        first -= np.append(_tails(weighted[sets.late]), np.zeros((1, z.shape[1])), axis=0)[sets.late_tail]
-    first = first[sets.which]
+        S -= np.pad(_tails(weighted[:, sets.late]), ((0, 0), (0, 1)))[:, sets.late_tail]
+    square = np.exp(risk.max() - within) ** 2
+    means = (S * np.add.reduceat(square, sets.first)) @ S.T
     if len(sets.first) < len(sets.failing):
-        tied = np.add.reduceat(weighted[sets.failing], sets.first, axis=0)
-        first -= sets.fraction[:, None] * tied[sets.which]
-    mean = first * np.exp(risk.max() - within)[:, None]
-    return (event - expected) @ z, z.T @ (expected[:, None] * z) - mean.T @ mean
+        T = np.add.reduceat(weighted[:, sets.failing], sets.first, axis=1)
+        cross = (S * np.add.reduceat(sets.fraction * square, sets.first)) @ T.T
+        means += (T * np.add.reduceat(sets.fraction**2 * square, sets.first)) @ T.T - cross - cross.T
+    return z @ (event - expected), (expected * z) @ z.T - means
 
 
 def _tails(values: Columns) -> Columns:
-    """Sum each row and all behind it."""
-    return np.cumsum(values[::-1], axis=0)[::-1]
+    """Sum each column of numbers and all behind it."""
+    return np.cumsum(values[:, ::-1], axis=1)[:, ::-1]
 
 
 def _solve(information: Float[np.ndarray, "F F"], gradient: Coefficients) -> Coefficients:

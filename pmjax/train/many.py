@@ -81,8 +81,10 @@ class Program:
         self.validation_shape = batches.table_shape(problem.validation.sum(axis=1), self.block, multiple)
         self._recipe = self._make_recipe()
         forward = make_forward(self._recipe)
-        self.epoch = self.place.compile_epoch(partial(make_epoch, self._recipe))
-        self._init = self.place.compile(jax.vmap(self._init_one, (0, None)))
+        # Measured on 2 cores: images 1.5 × faster one run after the other, all else as fast or faster side by side.
+        images = any(i.values.ndim == 4 for i in problem.inputs.arrays.values())
+        self.epoch = self.place.compile_epoch(partial(make_epoch, self._recipe), alone=images)
+        self._init = self.place.compile(jax.vmap(self._init_one, (0, None)), once=True)
         self._outputs = self.place.compile(jax.vmap(forward, (0, 0, None, None)))
         self.data = self.place.everywhere(Data(as_float32(problem.inputs.arrays), problem.head.target))
 

@@ -1,5 +1,6 @@
 """Many runs equal a plain loop, jit equals pmap equals sharded, resumed equals uninterrupted."""
 
+import dataclasses
 import itertools
 
 import jax
@@ -38,8 +39,8 @@ def small_cohort(head, n=48):
     return Cohort("small", np.arange(n).astype(str), {"series": modality}, task, Source("", "", ""))
 
 
-def make_problem(family, head):
-    cohort = small_cohort(head)
+def make_problem(family, head, cohort=None):
+    cohort = cohort or small_cohort(head)
     splits = make_splits(cohort, folds=3, seed=0)
     plan = Plan(1, 3, 16, 9, 1.0, 0.1, False, "float32", "jit", 0, 9)
     spec = {"family": family, "input": "series", "head": head, **SPECS[family]}
@@ -104,6 +105,22 @@ def test_one_run_and_a_short_chunk_are_the_same_code(tmp_path):
     np.testing.assert_allclose(many.outputs[5], one.outputs[0], atol=1e-5)
     short = train_chunk(Program(problem, SCHEDULE, "jit", 12), specs[5:7], tmp_path / "short", 99, SILENT)
     np.testing.assert_allclose(many.outputs[5:7], short.outputs, atol=1e-5)
+
+
+def test_runs_over_images_come_one_after_the_other_and_are_the_same(tmp_path):
+    rng = np.random.default_rng(0)
+    images = Modality("image", rng.normal(size=(48, 6, 6, 1)), ("grey",))
+    cohort = dataclasses.replace(small_cohort("classify"), modalities={"series": images})
+    problem, specs = make_problem("cnn", "classify", cohort), run_specs()
+    program = Program(problem, SCHEDULE, "jit", 12)
+    runs, validation = program.runs(specs), program.validation_table(specs)
+    lowered = program.epoch.lower(program.init(runs), program.train_table(specs, 0), validation, runs, program.data)
+    # A loop over runs around those over steps and over validation batches.
+    assert lowered.as_text().count("stablehlo.while") == 3
+    many = train_chunk(program, specs, tmp_path / "many", 99, SILENT)
+    for r in (0, 11):
+        one = train(problem, specs[r : r + 1], tmp_path / str(r))
+        np.testing.assert_allclose(many.outputs[r], one.outputs[0], atol=1e-5)
 
 
 def what_counts(result, head):
