@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
   "$$p" -c '$(FITS)' 2>/dev/null && { echo "$$p"; break; }; done)
 PIP = $(VENV)/bin/python -m pip -qq --disable-pip-version-check --no-input
 
-.PHONY: study test lint lock
+.PHONY: study test lint lock bench
 .DELETE_ON_ERROR:
 
 study: $(VENV)/ready
@@ -21,6 +21,14 @@ lint: $(VENV)/ready
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+# Everything that benchmarks/ measures, against the peers that are installed: pip install '.[bench]'.
+BENCHMARKS = study start survival scale input
+bench: $(VENV)/ready
+	$(VENV)/bin/python -m benchmarks.table_ix $(ARGS) \
+	  $$($(VENV)/bin/python -c 'import importlib.util as u; print("--vs torch" if u.find_spec("torch") else "")')
+	set -e; for name in $(BENCHMARKS); do $(VENV)/bin/python -m benchmarks.$$name $(ARGS); done
+	$(VENV)/bin/python -m benchmarks.readme
 
 # For maintainers, with uv: the newest of everything that the bounds in pyproject.toml allow.
 lock:
