@@ -8,7 +8,7 @@ the next would take more than `LIMIT` seconds, and where all its pairs would not
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ LIMIT = 6.0
 RESAMPLES = 2_000
 _BY_PEERS = 10
 _QUICK = 0.3
+_AGAIN = 1.0
 _HORIZONS = 10
 
 
@@ -42,6 +43,7 @@ class Rows:
     horizons: np.ndarray
 
 
+@lru_cache(maxsize=len(SIZES))
 def simulate(n: int, tied: bool, seed: int = 0) -> Rows:
     """Draws `n` patients; time in days."""
     rng = np.random.default_rng(seed)
@@ -313,11 +315,11 @@ def _clock(calls: Mapping[str, Call], answers: dict[str, np.ndarray], quick: boo
     for tool in calls:
         seconds[tool], others = measure.once(partial(keep, tool))
         if seconds[tool] >= _QUICK:
-            seconds[tool], others = measure.once(calls[tool]) if seconds[tool] < LIMIT / 4 else (seconds[tool], others)
+            seconds[tool], others = measure.once(calls[tool]) if seconds[tool] < _AGAIN else (seconds[tool], others)
             foreign = max(foreign, others)
     short = {tool: call for tool, call in calls.items() if seconds[tool] < _QUICK}
     if short:
-        times = measure.in_turns(short, rounds=1 if quick else 5, turn=0.02)
+        times = measure.in_turns(short, rounds=1 if quick else 3, turn=0.02)
         foreign = max(foreign, times.foreign)
         seconds |= {tool: times.median(tool) for tool in short}
     return seconds, foreign

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 
 from pmjax import efron
 from pmjax.evaluate.classification import Counts, PerResample, ratio
-from pmjax.evaluate.concordance import pairs_in_order
+from pmjax.evaluate.concordance import concordance
 
 PerRow = Float[np.ndarray, " N"]
 Events = Bool[np.ndarray, " N"]
@@ -28,72 +28,15 @@ def harrell_c(
 
     A failing row is compared with the rows of its fold at risk then (start < t <= time) that do not fail at the same
     time; a row censored at t outlives an event at t. Tied risks count half. Harrell et al. 1996, in counting-process
-    form. Exact, in O(n log n): see `concordance`.
+    form. Exact, in O(n log n): see module `concordance`.
     """
     concordant, comparable = np.zeros(len(weight)), np.zeros(len(weight))
     for f in pd.unique(fold):  # NumPy's takes longer than all the counting
         rows = np.flatnonzero(fold == f)
         if event[rows].any():
-            in_fold = _concordance(start[rows], time[rows], event[rows], risk[rows], weight[:, rows])
+            in_fold = concordance(start[rows], time[rows], event[rows], risk[rows], weight[:, rows])
             concordant, comparable = concordant + in_fold[0], comparable + in_fold[1]
     return ratio(concordant, comparable)
-
-
-def _concordance(
-    start: PerRow, time: PerRow, event: Events, risk: PerRow, weight: Counts
-) -> tuple[PerResample, PerResample]:
-    """Count concordant and comparable pairs of one fold.
-
-    Whoever leaves after row i failed was at risk then, except where it also entered afterwards: late entries stand in
-    line behind the failures that they missed, with weight −1.
-    """
-    row, entry, moment, rank = _line(start, time, event, risk)
-    source = moment % 2 == 0
-    dtype = np.float32 if weight.sum(axis=1).max() < 2**22 else np.float64  # float32 is exact below 2**24
-    drawn: np.ndarray = weight[:, row].astype(dtype)
-    target = np.where(entry, -drawn, drawn)
-    drawn *= source
-    failing = drawn[:, source]
-    ended = np.searchsorted(moment, moment[source], side="right") - 1
-    gone = np.cumsum(target, axis=1)
-    comparable = np.einsum("se,se->s", failing, gone[:, -1:] - gone[:, ended], dtype=np.float64)
-    concordant = pairs_in_order(rank, source, drawn, target) - _together(moment[source], rank[source], failing) / 2
-    return concordant, comparable
-
-
-def _line(start: PerRow, time: PerRow, event: Events, risk: PerRow) -> tuple[np.ndarray, ...]:
-    """Line up rows as they leave and, where they miss a failure, as they enter.
-
-    Returns:
-        Of each place in line: row; whether it enters; moment, which is even at a failure, odd at what comes behind
-        those of the same time; and rank of its risk. Rows that fail together stand by risk, so that none is behind one
-        of a larger risk.
-    """
-    late = np.flatnonzero(start >= time[event].min())
-    row = np.concatenate([np.arange(len(time)), late])
-    at, risk = np.concatenate([time, start[late]]), risk[row]
-    fails = np.concatenate([event, np.zeros(len(late), bool)])
-    by_time, by_risk = np.argsort(at), np.argsort(risk)
-    moment = np.empty(len(row), np.int64)
-    moment[by_time] = 2 * _levels(at[by_time]) + ~fails[by_time]
-    line, place = np.divmod(np.sort(moment[by_risk] * len(row) + np.arange(len(row))), len(row))
-    order = by_risk[place]
-    return row[order], order >= len(time), line, _levels(risk[by_risk])[place]
-
-
-def _together(moment: np.ndarray, rank: np.ndarray, drawn: np.ndarray) -> PerResample:
-    """Count the pairs that fail together with the same risk."""
-    first = np.flatnonzero((np.diff(moment, prepend=-1) != 0) | (np.diff(rank, prepend=-1) != 0))
-    if len(first) == len(rank):
-        return np.zeros(len(drawn))
-    groups = np.add.reduceat(drawn, first, axis=1)
-    together, alone = (np.einsum("sg,sg->s", w, w, dtype=np.float64) for w in (groups, drawn))
-    return (together - alone) / 2
-
-
-def _levels(ordered: np.ndarray) -> Int[np.ndarray, " N"]:
-    """Number the distinct values of an array in order."""
-    return np.cumsum(np.concatenate([[0], ordered[1:] != ordered[:-1]]))
 
 
 def cox_loss(start: PerRow, time: PerRow, event: Events, risk: PerRow) -> float:

@@ -48,4 +48,4 @@ def test_a_peer_is_left_out_where_its_last_sizes_foretell_too_long():
         {"n": 10_000, "seconds": {"lifelines": 2.0}, "left_out": {}},
     ]
     assert survival._reason(statistic, "lifelines", 100_000, found) == "about 200 s"
-    assert survival._reason(statistic, "lifelines", 15_000, found) == ""
+    assert survival._reason(statistic, "lifelines", 12_000, found) == ""
