@@ -1,7 +1,9 @@
 """glibc's allocator, told to keep large buffers: XLA frees and asks for its activations again at every step.
 
-By default glibc maps each of them anew, and the kernel clears every page of it at every step. Measured on 2 cores: see
-benchmarks/LOG.md. glibc reads the settings before Python runs, so the process starts itself anew, once.
+By default glibc maps each large one anew, and the kernel clears every page of it. A training step of a 1-D CNN on 2
+cores took 67 ms by default and 45 ms so at 128 rows, 131 and 90 ms at 256, and the same 21 ms at 64, whose buffers are
+small; resident memory grows by a tenth to a third. glibc reads the settings before Python runs, so the process starts
+itself anew, once.
 """
 
 from __future__ import annotations  # the doctor reads this under a Python too old for pmjax

@@ -119,20 +119,22 @@ def test_another_c_library_is_left_alone(monkeypatch):
 
 
 def test_the_settings_keep_large_blocks_in_the_process():
-    """A block of 100 MiB, freed and asked for again, costs no new pages: the kernel need not clear them."""
+    """A block of 100 MiB, freed and asked for again by a thread, costs no new pages: the kernel need not clear them."""
     code = """
-import ctypes, resource
+import ctypes, resource, threading
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 libc.free.argtypes = [ctypes.c_void_p]
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(2):
-    before = faults()
-    block = libc.malloc(100 << 20)
-    ctypes.memset(block, 1, 100 << 20)
-    libc.free(block)
-print(faults() - before)
+def work():
+    for _ in range(2):
+        before = faults()
+        block = libc.malloc(100 << 20)
+        ctypes.memset(block, 1, 100 << 20)
+        libc.free(block)
+    print(faults() - before)
+threading.Thread(target=work).start()
 """
 
     def second(**environment):
@@ -141,6 +143,7 @@ print(faults() - before)
 
     pages = (100 << 20) // os.sysconf("SC_PAGE_SIZE")
     assert second(**allocator.SETTINGS) < pages / 100
+    assert second(**{**allocator.SETTINGS, "MALLOC_ARENA_MAX": "2", "GLIBC_TUNABLES": ""}) >= pages / 100
     assert second(MALLOC_MMAP_THRESHOLD_=str(1 << 20)) >= pages / 100
 
 
