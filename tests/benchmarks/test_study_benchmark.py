@@ -1,0 +1,65 @@
+"""The study's benchmark leaves its results, and its check of equal runs fails where they are not."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import study
+
+
+def found(runs=6, rows=4, epochs=3):
+    rng = np.random.default_rng(0)
+    names = np.array([f"run {r}" for r in range(runs)])
+    return {"run": names, "loss": rng.random((runs, epochs)), "probability": rng.random((runs, rows))}
+
+
+def test_equal_runs_are_found_equal_in_any_order_and_number():
+    one = found()
+    some = {name: values[[4, 0, 2]] for name, values in one.items()}
+    assert study.difference(one, some, ("loss", "probability")) == 0
+    untested = {**one, "probability": np.where(np.arange(4) < 2, one["probability"], np.nan)}
+    assert study.difference(untested, one, ("loss", "probability")) == 0
+
+
+@pytest.mark.parametrize("name", ["loss", "probability"])
+def test_one_number_of_one_run_is_missed_by_no_check(name):
+    one, other = found(), found()
+    other[name][3, 1] += 1e-3
+    assert study.difference(one, other, ("loss", "probability")) == pytest.approx(1e-3)
+
+
+def test_what_cannot_be_compared_is_not_equal():
+    one, other = found(), found()
+    other["loss"][2, 2] = np.nan
+    assert np.isnan(study.difference(one, other, ("loss",)))
+    strange = {**found(), "run": np.array([f"other {r}" for r in range(6)])}
+    assert np.isnan(study.difference(one, strange, ("loss",)))
+
+
+def test_a_folder_of_unequal_ways_is_told(tmp_path):
+    np.savez(tmp_path / "study-25.npz", **found())
+    np.savez(tmp_path / "loop-25.npz", **found())
+    wrong = found()
+    wrong["loss"][0, 0] += 0.1
+    np.savez(tmp_path / "torch.npz", **wrong)
+    differences = study.compare(tmp_path)
+    assert [way for way, (apart, allowed) in differences.items() if not apart <= allowed] == ["torch"]
+
+
+def test_runs_beyond_those_of_a_peer_cost_what_a_warm_one_costs():
+    record = {"torch": {"arrived": [5.0, 6.0, 7.0, 8.0], "again": 4.0, "peak": 1}}
+    assert study.cost(record, "torch", 2)["empty"] == 6
+    scaled = study.cost(record, "torch", 10)
+    assert (scaled["empty"], scaled["again"], scaled["scaled"]) == (14, 10, 4)
+
+
+@pytest.mark.slow
+def test_a_quick_run_leaves_json_and_markdown(tmp_path, capsys):
+    assert study.main(["--quick", "--out", str(tmp_path)]) == 0
+    (path,) = tmp_path.glob("*/study.json")
+    data = json.loads(path.read_text())["data"]["mlp"]
+    assert data["study"]["5"]["empty"]["first"] > data["study"]["5"]["kept"]["again"] > 0
+    assert all(apart <= allowed for apart, allowed in data["differences"].values())
+    assert "one jitted run after the other" in path.with_suffix(".md").read_text()
+    assert "Study mlp" in capsys.readouterr().out
