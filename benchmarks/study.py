@@ -62,11 +62,11 @@ def measure_study(name: str, counts: Sequence[int], peers: int, loops: int, fold
     record: Record = {"study": {}, "program": {}, "loop": {}, "turns": {}}
     ours = [sys.executable, "-m", "benchmarks.study_ours", name]
     for count in counts:
-        for way in _OURS[: 2 + (count <= loops)]:
+        for way in _OURS if count <= loops else ("study",):
             one = record[way][count] = {}
-            # The bare program is the study's: it need not be compiled a second time.
-            cache = folder / f"cache-{'loop' if way == 'loop' else 'study'}-{count}"
-            for start in ("kept",) if way == "program" else ("empty", "kept"):
+            # The bare program is the study's, and that of most runs is one of fewer: they need not be compiled again.
+            cache = folder / f"cache-{'loop' if way == 'loop' else 'study'}-{min(count, loops)}"
+            for start in ("kept",) if way == "program" or count > loops else ("empty", "kept"):
                 sys.stderr.write(f"{name} {way} {count}, cache {start}\n")
                 one[start] = _child([*ours, way, str(count), str(folder)], folder / f"{way}-{count}.json", cache)
     for count in (count for count in counts if count <= min(100, loops)):
@@ -139,7 +139,8 @@ def cost(record: Record, way: str, count: int) -> dict[str, Any]:
     if way in _OURS:
         starts = record[way].get(count, {})
         firsts = {start: one["first"] for start, one in starts.items()}
-        more = {key: min(one[key] for one in starts.values()) for key in ("again", "peak")} if starts else {}
+        shared = set.intersection(*(set(one) for one in starts.values())) if starts else set()
+        more = {key: min(one[key] for one in starts.values()) for key in ("again", "peak") if key in shared}
         return firsts | more
     one = record[way]
     done = len(one["arrived"])
@@ -164,7 +165,7 @@ def table(name: str, record: Record, differences: dict[str, tuple[float, float]]
     variant = record.get("torch", {}).get("variant", "not installed")
     notes = [
         "First: with all compilation, from an empty cache or with the programs that an earlier process kept. Again: "
-        "once more in the same process (the faster of two); a study makes its programs anew each time. Peak resident "
+        "once more in the same process (the faster of two). Peak resident "
         f"memory: all processes, imports included. PyTorch ({variant}: its fastest of six ways) has its batches "
         "ready-made; ours draw theirs, and a study also checkpoints and leaves predictions and history as tables.",
         f"Largest difference from the study of most runs, over all runs and epochs: {apart}.",

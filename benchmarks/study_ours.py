@@ -217,22 +217,21 @@ def _name(setting: str, fold: int, seed: int) -> str:
 
 
 def measured(ours: Ours, way: str) -> tuple[dict[str, Any], Found]:
-    """Goes the way twice: with its compilation, and again."""
-    found: list[Found] = []
+    """Goes a way with its compilation, and, but for a study, which would make its programs anew, again."""
     if way == "study":
-        go = ours.by_study
-    else:
-        programs: list[Program] = []
-        size = 1 if way == "loop" else min(CHUNK, len(ours.specs))
+        found: list[Found] = []
+        first, foreign = measure.once(lambda: found.append(ours.by_study()))
+        return {"first": first, "foreign": foreign}, found[0]
+    made: list[Any] = []
 
-        def go() -> Found:
-            if not programs:
-                programs.append(ours.program(size))
-            return ours.by_program(programs[0])
+    def go() -> None:
+        if not made:
+            made.append(ours.program(1 if way == "loop" else min(CHUNK, len(ours.specs))))
+        made.append(ours.by_program(made[0]))
 
-    first, foreign = measure.once(lambda: found.append(go()))
+    first, foreign = measure.once(go)
     again, foreign_again = measure.once(go)
-    return {"first": first, "again": again, "foreign": max(foreign, foreign_again)}, found[0]
+    return {"first": first, "again": again, "foreign": max(foreign, foreign_again)}, made[1]
 
 
 def in_turns(ours: Ours, rounds: int) -> dict[str, Any]:

@@ -59,7 +59,8 @@ def test_a_quick_run_leaves_json_and_markdown(tmp_path, capsys):
     assert study.main(["--quick", "--out", str(tmp_path)]) == 0
     (path,) = tmp_path.glob("*/study.json")
     data = json.loads(path.read_text())["data"]["mlp"]
-    assert data["study"]["5"]["empty"]["first"] > data["study"]["5"]["kept"]["again"] > 0
+    assert data["loop"]["5"]["empty"]["first"] > data["loop"]["5"]["kept"]["again"] > 0
+    assert data["study"]["5"]["kept"]["first"] > 0
     assert all(apart <= allowed for apart, allowed in data["differences"].values())
     assert "one jitted run after the other" in path.with_suffix(".md").read_text()
     assert "Study mlp" in capsys.readouterr().out
