@@ -35,19 +35,19 @@ class Effort:
     """
 
     rounds: int = 7
-    seconds: float = 6.0
+    seconds: float = 4.0
     choosing: int = 3
     turn: float = 0.03
     calls: int = 400
     batch: int = 256
-    others: tuple[int, ...] = (64, 1024)
+    others: tuple[int, ...] = (1024,)
 
 
 FULL = Effort()
 QUICK = Effort(rounds=2, seconds=1.0, choosing=1, turn=0.01, calls=20, batch=32, others=(64,))
 
-_HOPELESS = 1.5
-"""A variant that takes so many times as long as another is not tried again."""
+_HOPELESS, _CLOSE = 1.3, 1.1
+"""A variant that takes so many times as long as another at first sight, or after a few rounds, is not tried again."""
 
 _LARGEST = 10_000_000_000
 """Operations of the largest batch that is answered at once."""
@@ -164,14 +164,15 @@ def _inference(contest: Contest, batch: int, variants: list[Any]) -> dict[str, A
 
 
 def _choose(calls: dict[str, Callable[[], object]], effort: Effort, per: int) -> tuple[list[str], dict[str, float]]:
-    """The two fastest of PyTorch's variants, and the seconds of all."""
+    """The fastest of PyTorch's variants, with the next where it is close, and the seconds of all."""
     if len(calls) == 1:
         return list(calls), {}
     seconds = {name: _warm_seconds(call) / per for name, call in calls.items()}
     hopeful = [name for name in calls if seconds[name] <= _HOPELESS * min(seconds.values())]
     times = measure.in_turns({name: calls[name] for name in hopeful}, rounds=effort.choosing, turn=effort.turn / 2)
     seconds |= {name: times.median(name) / per for name in hopeful}
-    return sorted(hopeful, key=seconds.__getitem__)[:2], seconds
+    first, *others = sorted(hopeful, key=seconds.__getitem__)
+    return [first, *(name for name in others[:1] if seconds[name] <= _CLOSE * seconds[first])], seconds
 
 
 def _race(calls: dict[str, Callable[[], object]], effort: Effort) -> measure.Times:

@@ -4,7 +4,6 @@ With PyTorch it is the same architecture, the same initial weights and the same 
 one process: the ratios hold where absolute times drift. Fails where the first 20 losses of both are not the same.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -152,9 +151,7 @@ def _foreign(records: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    if allocator.obstacle() is None:  # both sides run as pmjax.launch does
-        settings = {**os.environ, **allocator.SETTINGS, allocator.OFF: "1"}
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], settings)
+    allocator.restart("benchmarks.table_ix")  # both sides run as pmjax.launch does
     try:
         sys.exit(main())
     except UserError as error:

@@ -78,6 +78,7 @@ class Theirs:
 
     def inference_variants(self) -> list[Variant]:
         """Ways to answer that are tried."""
-        layouts = [Variant(), Variant(channels_last=True)] if self.case.kind == "image" else [Variant()]
-        compiled = [replace(v, compiled=True) for v in layouts if self.case.family in COMPILED]
-        return [*layouts, Variant(threads=1), *compiled]
+        variants = [Variant(), Variant(threads=1)]
+        last = [Variant(channels_last=True)] if self.case.kind == "image" else []
+        compiled = [replace(v, compiled=True) for v in last or variants[:1] if self.case.family in COMPILED]
+        return [*variants, *last, *compiled]
