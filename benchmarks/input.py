@@ -1,7 +1,7 @@
 """How fast files become cohorts, and cohorts batches: rows and bytes a second, beside the least that the task takes.
 
-Files are written into a temporary folder with random content, and read as a study reads them: checked, hashed, and joined
-with their outcomes. The floor is what a user would write to get at the numbers alone.
+Files are written into a temporary folder with random content, and read as a study reads them: checked, hashed and
+joined with their outcomes. The floor is what a user would write to get at the numbers alone.
 """
 
 import gc
