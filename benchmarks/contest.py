@@ -34,9 +34,9 @@ class Effort:
         others: batch sizes that may answer most rows a second.
     """
 
-    rounds: int = 7
-    seconds: float = 4.0
-    choosing: int = 3
+    rounds: int = 5
+    seconds: float = 3.0
+    choosing: int = 2
     turn: float = 0.03
     calls: int = 400
     batch: int = 256
