@@ -2,8 +2,9 @@
 
 By default glibc maps each large one anew, and the kernel clears every page of it. A training step of a 1-D CNN on 2
 cores took 67 ms by default and 45 ms so at 128 rows, 131 and 90 ms at 256, and the same 21 ms at 64, whose buffers are
-small; resident memory grows by a tenth to a third. glibc reads the settings before Python runs, so the process starts
-itself anew, once.
+small. Whole studies: a CNN on 3,000 sequences of 500 bases trained in 11.9 s instead of 13.4 and peaked at 2.2 GiB
+instead of 1.4; quickstart peaked at 0.6 instead of 0.7. glibc reads the settings before Python runs, so the process
+starts itself anew, once.
 """
 
 from __future__ import annotations  # the doctor reads this under a Python too old for pmjax
