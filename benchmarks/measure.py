@@ -5,9 +5,12 @@ round in which they took more than `FOREIGN` of a core is thrown away and run ag
 """
 
 import gc
+import re
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -106,6 +109,18 @@ def once(call: Callable[[], object]) -> tuple[float, float]:
     call()
     took = time.perf_counter() - began
     return took, max(0.0, _cpu() - before) / max(took, 0.01)
+
+
+def high_water() -> int:
+    """The most bytes that this process had resident.
+
+    Not `getrusage`'s maximum, which a child inherits from the process that started it.
+    """
+    if sys.platform == "linux":
+        return int(re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts bytes
 
 
 def _repeats(call: Callable[[], object], turn: float) -> int:

@@ -1,11 +1,11 @@
 """The peak memory of a process that does nothing but train a case: `python -m benchmarks.memory ours|torch CASE`."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import measure
 from benchmarks.cases import CASES, Case, make_data, timed_steps
 
 _EPOCHS = 2
@@ -30,7 +30,7 @@ def _train_ours(case: Case) -> int:
     from benchmarks.ours import Ours
     from pmjax.train.step import Table
 
-    before = _high_water()
+    before = measure.high_water()
     ours = Ours(case, make_data(case))
     rows, weight = ours.table(0)
     table = Table(rows[:, : timed_steps(case)], weight[:, : timed_steps(case)])
@@ -45,7 +45,7 @@ def _train_theirs(case: Case) -> int:
     from benchmarks.peer_torch import Variant
     from benchmarks.theirs import Theirs
 
-    before, data = _high_water(), make_data(case)
+    before, data = measure.high_water(), make_data(case)
     theirs = Theirs(case, data.values.astype(np.float32), data.labels)
     training = theirs.training(Variant("fused"))
     rows = np.arange(case.train).reshape(case.steps, case.batch)
@@ -55,16 +55,7 @@ def _train_theirs(case: Case) -> int:
     return before
 
 
-def _high_water() -> int:
-    """Bytes. Not getrusage's maximum, which a child inherits from the process that started it."""
-    if sys.platform == "linux":
-        return int(re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS counts bytes
-
-
 if __name__ == "__main__":
     chosen = {"ours": _train_ours, "torch": _train_theirs}[sys.argv[1]]
     imported = chosen(CASES[sys.argv[2]])
-    sys.stdout.write(json.dumps({"peak": _high_water(), "imported": imported}) + "\n")
+    sys.stdout.write(json.dumps({"peak": measure.high_water(), "imported": imported}) + "\n")

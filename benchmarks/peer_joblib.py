@@ -9,7 +9,6 @@ import copy
 import json
 import os
 import pickle
-import resource
 import time
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -53,7 +52,7 @@ def train_run(folder: Path, number: int, variant: Variant) -> dict[str, Any]:
         "loss": np.array(losses),
         "probability": torch.softmax(outputs, dim=-1)[:, 1].cpu().numpy(),
         "process": os.getpid(),
-        "peak": peak(),
+        "peak": measure.high_water(),
     }
 
 
@@ -69,11 +68,6 @@ def _training(study: Mapping[str, Any], run: Mapping[str, Any], variant: Variant
         clip=study["clip"],
         variant=variant,
     )
-
-
-def peak() -> int:
-    """Peak resident bytes of this process."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def choose(folder: Path) -> dict[str, float]:
@@ -126,7 +120,7 @@ def main() -> None:
 
     _, foreign = measure.once(first)
     again, foreign_again = measure.once(lambda: list(go(asked.folder, asked.variant)))
-    peaks = {result["process"]: result["peak"] for result in results} | {os.getpid(): peak()}
+    peaks = {result["process"]: result["peak"] for result in results} | {os.getpid(): measure.high_water()}
     record = {
         "arrived": arrived,
         "again": again,

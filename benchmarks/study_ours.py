@@ -7,7 +7,6 @@ import argparse
 import itertools
 import json
 import pickle
-import resource
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,16 +25,13 @@ from pmjax.prepare.preparation import Preparation
 from pmjax.prepare.splits import make_splits
 from pmjax.train import Hooks, Plan, pose, train_model
 from pmjax.train.many import Program, RunSpec, Schedule
-from pmjax.train.model import split_spec
+from pmjax.train.model import CHUNK_ON_CPU, split_spec
 from pmjax.train.optim import Setting
 
 FOLDS, DECAY, CLIP, WARMUP, BATCH, NEVER = 5, 1e-2, 1.0, 0.1, 32, 10**6
 RATES = (1e-3, 3e-3, 1e-2, 3e-4)
 GRIDS = {5: (1, 1), 25: (5, 1), 100: (5, 4), 400: (20, 4), 1000: (50, 4)}
 """Runs → seeds, and learning rates, of each of the five folds."""
-
-CHUNK = 16
-"""Runs of a program where a way has no default of its own."""
 
 WAYS = ("study", "program", "loop", "turns", "hand_over")
 
@@ -174,7 +170,7 @@ class Ours:
 
     def hand_over(self, folder: Path) -> None:
         """Writes all that PyTorch needs to train the same runs: rows as prepared, initial weights, order of rows."""
-        problem, program = self.problems[0], self.program(min(CHUNK, len(self.specs)))
+        problem, program = self.problems[0], self.program(min(CHUNK_ON_CPU, len(self.specs)))
         family, _, keywords = split_spec(self.study.model)
         (source, arrays), *_ = problem.inputs.arrays.items()
         fitted = [{k: v[s] for k, v in problem.inputs.fitted[source].items()} for s in range(FOLDS)]
@@ -226,7 +222,7 @@ def measured(ours: Ours, way: str) -> tuple[dict[str, Any], Found]:
 
     def go() -> None:
         if not made:
-            made.append(ours.program(1 if way == "loop" else min(CHUNK, len(ours.specs))))
+            made.append(ours.program(1 if way == "loop" else min(CHUNK_ON_CPU, len(ours.specs))))
         made.append(ours.by_program(made[0]))
 
     first, foreign = measure.once(go)
@@ -236,7 +232,7 @@ def measured(ours: Ours, way: str) -> tuple[dict[str, Any], Found]:
 
 def in_turns(ours: Ours, rounds: int) -> dict[str, Any]:
     """The program against itself with one run, warm, in turns."""
-    programs = {"program": ours.program(min(CHUNK, len(ours.specs))), "loop": ours.program(1)}
+    programs = {"program": ours.program(min(CHUNK_ON_CPU, len(ours.specs))), "loop": ours.program(1)}
     times = measure.in_turns({k: lambda p=p: ours.by_program(p) for k, p in programs.items()}, rounds=rounds)
     return {
         "seconds": {name: times.median(name) for name in programs},
@@ -266,7 +262,7 @@ def main() -> None:
     else:
         record, found = measured(ours, asked.way)
         np.savez(f"{stem}.npz", **found)
-    record["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    record["peak"] = measure.high_water()
     Path(f"{stem}.json").write_text(json.dumps(record))
 
 

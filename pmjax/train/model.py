@@ -25,6 +25,9 @@ from pmjax.train.table import describe_setting, predictions_table
 
 _ON_THE_AXIS = Setting._fields
 
+CHUNK_ON_CPU = 16
+"""Runs of one program on a CPU where the plan names no chunk; an accelerator takes all."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -109,7 +112,7 @@ def train_model(
             for split in range(len(splits.train))
             for s in range(plan.seeds)
         ]
-        size = min(plan.chunk or (16 if jax.default_backend() == "cpu" else len(specs)), len(specs))
+        size = min(plan.chunk or (CHUNK_ON_CPU if jax.default_backend() == "cpu" else len(specs)), len(specs))
         for low in range(0, len(specs), size):
             label = f"{name}-{number}-{low // size}"
             done = _read_part(workdir / "checkpoints", label)
