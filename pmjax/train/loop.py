@@ -33,7 +33,7 @@ class ChunkResult(NamedTuple):
 
 class Hooks(NamedTuple):
     """What the edge provides: the number of the signal that asks to stop, 0 while none does, and where each
-    epoch's metrics (R,) of the runs go."""
+    epoch's metrics (R,) of the runs go. Threads call both, `log` never two of them for the same runs."""
 
     stop: Callable[[], int]
     log: Callable[[list[RunSpec], int, dict[str, HostArray]], None]
@@ -53,7 +53,8 @@ def train_chunk(program: Program, specs: list[RunSpec], folder: Path, every: int
     validation = program.validation_table(specs)
     with checkpoint.Checkpoints(folder) as checkpoints:
         initial = program.init(runs)
-        state, cursor = checkpoints.restore(initial) or (initial, Cursor(0, []))
+        restored = checkpoints.restore(initial)
+        state, cursor = (program.place.runs(restored[0]), restored[1]) if restored else (initial, Cursor(0, []))
         history, epoch = list(cursor.history), cursor.epoch - 1
         read = partial(_read, program, specs[:count], history, hooks)
         pending: Any = None
@@ -68,12 +69,12 @@ def train_chunk(program: Program, specs: list[RunSpec], folder: Path, every: int
             if stop or (epoch + 1) % every == 0:
                 read(pending)
                 pending = None
-                checkpoints.save(state, Cursor(epoch + 1, history))
+                checkpoints.save(program.place.fetch(state), Cursor(epoch + 1, history))
             if stop:
                 raise StoppedError(stop)
         if pending is not None:
             read(pending)
-        checkpoints.save(state, Cursor(epoch + 1, history))
+        checkpoints.save(program.place.fetch(state), Cursor(epoch + 1, history))
     outputs = program.outputs(state.best_params, runs)
     failed = program.place.fetch(state.failed_step)
     return ChunkResult(outputs[:count], [{k: np.asarray(v) for k, v in m.items()} for m in history], failed[:count])

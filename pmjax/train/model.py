@@ -1,8 +1,11 @@
 """All runs of one model of a study: splits × seeds × settings, chunk by chunk, each chunk kept when it is done."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,8 +28,12 @@ from pmjax.train.table import describe_setting, predictions_table
 
 _ON_THE_AXIS = Setting._fields
 
-CHUNK_ON_CPU = 16
-"""Runs of one program on a CPU where the plan names no chunk; an accelerator takes all."""
+LARGEST_CHUNK_ON_CPU, CHUNKS_AT_ONCE_ON_CPU = 16, 2
+"""Runs of one program on a CPU where the plan names no chunk, and how many chunks train side by side, a thread each.
+
+While one saves and sorts rows the other computes, and small networks leave the second core idle: on 2 cores, 100 runs
+of a DNN took 1.1 s and take .77, of a small CNN 6.4 and 5.4.
+"""
 
 
 @dataclass(frozen=True)
@@ -105,28 +112,61 @@ def train_model(
     """
     parts: list[Trained] = []
     for number, (problem, (_, settings)) in enumerate(zip(problems, by_architecture(spec, grid), strict=True)):
-        program = None
         specs = [
             RunSpec(split, s, Setting(**{k: setting[k] for k in _ON_THE_AXIS}), describe_setting(setting))
             for setting in settings
             for split in range(len(splits.train))
             for s in range(plan.seeds)
         ]
-        size = min(plan.chunk or (CHUNK_ON_CPU if jax.default_backend() == "cpu" else len(specs)), len(specs))
-        for low in range(0, len(specs), size):
-            label = f"{name}-{number}-{low // size}"
-            done = _read_part(workdir / "checkpoints", label)
-            if done is None:
-                if program is None:
-                    schedule = Schedule(plan.epochs, plan.batch_size, plan.patience, plan.clip, plan.warmup)
-                    program = Program(problem, schedule, parallel.choose(plan.parallel), size)
-                chunk = specs[low : low + size]
-                folder = workdir / "checkpoints" / label
-                result = loop.train_chunk(program, chunk, folder, plan.checkpoint_every, hooks)
-                done = _frames(name, chunk, result, cohort, splits, problem.head)
-                _write_part(workdir / "checkpoints", label, done)
-            parts.append(done)
+        size = min(plan.chunk or chunk_size(len(specs), parallel.choose(plan.parallel)), len(specs))
+        chunks = {f"{name}-{number}-{low // size}": specs[low : low + size] for low in range(0, len(specs), size)}
+        kept = workdir / "checkpoints"
+        done = {label: part for label in chunks if (part := _read_part(kept, label)) is not None}
+        if len(done) < len(chunks):
+            missing = {label: chunk for label, chunk in chunks.items() if label not in done}
+            frames = partial(_frames, name, cohort=cohort, splits=splits, head=problem.head)
+            done |= _train_chunks(problem, missing, size, plan, frames, kept, hooks)
+        parts += [done[label] for label in chunks]
     return Trained(*(pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True)))
+
+
+def chunks_at_once(way: parallel.Parallel) -> int:
+    """Returns how many chunks train side by side: over several devices one, whose collectives wait for no other's."""
+    return CHUNKS_AT_ONCE_ON_CPU if way == "jit" and jax.default_backend() == "cpu" else 1
+
+
+def chunk_size(runs: int, way: parallel.Parallel) -> int:
+    """Returns how many of `runs` one program takes: all on an accelerator, on a CPU as keeps every thread busy."""
+    if jax.default_backend() != "cpu":
+        return runs
+    rounds = math.ceil(runs / (LARGEST_CHUNK_ON_CPU * chunks_at_once(way)))
+    return math.ceil(runs / (rounds * chunks_at_once(way)))
+
+
+def _train_chunks(
+    problem: Problem,
+    chunks: Mapping[str, list[RunSpec]],
+    size: int,
+    plan: Plan,
+    frames: Callable[[list[RunSpec], ChunkResult], Trained],
+    folder: Path,
+    hooks: Hooks,
+) -> dict[str, Trained]:
+    """Trains the chunks of one program, several at once where that pays, and keeps each in `folder` when it is done."""
+    way = parallel.choose(plan.parallel)
+    schedule = Schedule(plan.epochs, plan.batch_size, plan.patience, plan.clip, plan.warmup)
+    program = Program(problem, schedule, way, size)
+
+    def train(label: str) -> Trained:
+        if stop := parallel.agreed(hooks.stop()):
+            raise loop.StoppedError(stop)
+        chunk = chunks[label]
+        part = frames(chunk, loop.train_chunk(program, chunk, folder / label, plan.checkpoint_every, hooks))
+        _write_part(folder, label, part)
+        return part
+
+    with ThreadPoolExecutor(chunks_at_once(way)) as pool:
+        return dict(zip(chunks, pool.map(train, chunks), strict=True))
 
 
 def pose(
@@ -204,6 +244,7 @@ def _frames(
     name: str,
     specs: list[RunSpec],
     result: ChunkResult,
+    *,
     cohort: Cohort,
     splits: Splits,
     head: heads.Head,

@@ -47,6 +47,22 @@ def test_a_folder_of_unequal_ways_is_told(tmp_path):
     assert [way for way, (apart, allowed) in differences.items() if not apart <= allowed] == ["torch"]
 
 
+def test_rounding_may_grow_as_the_control_shows_but_not_begin(tmp_path):
+    one = found()
+    np.savez(tmp_path / "study-25.npz", **one)
+    for stem, epoch, apart in (
+        ("nudged-25", 2, 1e-4),
+        ("loop-25", 2, 9e-4),
+        ("program-25", 2, 2e-3),
+        ("loop-5", 1, 9e-4),
+    ):
+        other = {name: values.copy() for name, values in one.items()}
+        other["loss"][0, epoch] += apart
+        np.savez(tmp_path / f"{stem}.npz", **other)
+    bad = [way for way, (apart, allowed) in study.compare(tmp_path).items() if not apart <= allowed]
+    assert bad == ["loop-5 early", "program-25"]
+
+
 def test_runs_beyond_those_of_a_peer_cost_what_a_warm_one_costs():
     record = {"torch": {"arrived": [5.0, 6.0, 7.0, 8.0], "again": 4.0, "peak": 1}}
     assert study.cost(record, "torch", 2)["empty"] == 6

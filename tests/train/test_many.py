@@ -2,12 +2,15 @@
 
 import dataclasses
 import itertools
+import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pmjax.cohort import Classify, Cohort, Modality, Source, Survive
 from pmjax.models import FAMILIES
@@ -18,6 +21,7 @@ from pmjax.train import Hooks, Plan, StoppedError, losses, model
 from pmjax.train.heads import build_head
 from pmjax.train.loop import train_chunk
 from pmjax.train.many import Program, RunSpec, Schedule
+from pmjax.train.model import CHUNKS_AT_ONCE_ON_CPU, LARGEST_CHUNK_ON_CPU, chunk_size
 from pmjax.train.optim import Setting, build_optimizer
 
 SPECS = {"cnn": {"features": (4,), "hidden": 8}, "rnn": {"hidden": 8}, "dnn": {"hidden": (8,)}}
@@ -230,3 +234,11 @@ def test_saturated_hazard_head_is_the_life_table():
     np.testing.assert_allclose(jax.nn.sigmoid(logits + fitted["table"]), np.divide(fails, exposed), atol=1e-3)
     columns = head.columns(np.tile(logits, (400, 1)), 0)
     assert ((columns["survival_20"] > 0) & (columns["survival_20"] < 1)).all()
+
+
+@given(runs=st.integers(1, 5000))
+def test_a_cpu_takes_the_fewest_rounds_of_chunks_side_by_side(runs):
+    size = chunk_size(runs, "jit")
+    assert size <= LARGEST_CHUNK_ON_CPU
+    rounds = math.ceil(math.ceil(runs / size) / CHUNKS_AT_ONCE_ON_CPU)
+    assert rounds == math.ceil(runs / (LARGEST_CHUNK_ON_CPU * CHUNKS_AT_ONCE_ON_CPU))
