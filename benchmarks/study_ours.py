@@ -89,8 +89,8 @@ def dna() -> Cohort:
 _MLP = {"family": "dnn", "input": "table", "head": "classify", "hidden": (64, 64)}
 _CNN = {"family": "cnn", "input": "sequence", "head": "classify", "features": (32,), "kernel_size": 9, "pool": 4}
 STUDIES = {
-    "mlp": Study("mlp", lambda: data.load("wisconsin"), _MLP, 25, (5, 25, 100, 400, 1000), 100, 400),
-    "cnn": Study("cnn", dna, _CNN, 10, (5, 25, 100), 25, 100),
+    "mlp": Study("mlp", lambda: data.load("wisconsin"), _MLP, 25, (5, 100, 400, 1000), 50, 100),
+    "cnn": Study("cnn", dna, _CNN, 10, (5, 100), 25, 100),
 }
 
 Found = dict[str, np.ndarray]
