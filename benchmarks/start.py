@@ -103,8 +103,8 @@ def main(argv: list[str] | None = None) -> int:
     notes = [
         f"{len(next(iter(times.values()))[0])} fresh processes a line, in turns, their files in the system's memory. "
         "Foreign: the largest share of a core that other processes took.",
-        "First step: quickstart's data are read, audited and split, and the whole first epoch of 15 runs of its CNN is "
-        "done. `predict` is not part of this repository yet, and not timed.",
+        "First step: quickstart's data are read, audited and split, and the whole first epoch of 8 of 15 CNN runs "
+        "is done. `predict` is not part of this repository yet, and not timed.",
     ]
     columns = ["start of a process", "median", "least–most", "foreign", "target"]
     data = {name: {"seconds": list(s), "foreign": list(f)} for name, (s, f) in times.items()}

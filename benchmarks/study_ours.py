@@ -46,7 +46,7 @@ class Study:
     Attributes:
         cohort: makes it.
         model: as `config.models` has it.
-        counts: of runs; `peers` of them, at most, are run by PyTorch, and `loops` by one program a run.
+        counts: of runs; `peers` are run by PyTorch, and `loops`, one of the counts, by one program a run too.
     """
 
     name: str
@@ -89,7 +89,7 @@ def dna() -> Cohort:
 _MLP = {"family": "dnn", "input": "table", "head": "classify", "hidden": (64, 64)}
 _CNN = {"family": "cnn", "input": "sequence", "head": "classify", "features": (32,), "kernel_size": 9, "pool": 4}
 STUDIES = {
-    "mlp": Study("mlp", lambda: data.load("wisconsin"), _MLP, 25, (5, 100, 400, 1000), 50, 100),
+    "mlp": Study("mlp", lambda: data.load("wisconsin"), _MLP, 25, (5, 100, 400, 1000), 25, 100),
     "cnn": Study("cnn", dna, _CNN, 10, (5, 100), 25, 100),
 }
 

@@ -47,9 +47,10 @@ def test_a_folder_of_unequal_ways_is_told(tmp_path):
 
 
 def test_rounding_may_grow_in_as_many_runs_as_the_control_shows_but_not_begin(tmp_path):
-    one = found()
+    one = found(runs=100)
     np.savez(tmp_path / "study-25.npz", **one)
-    changes = {"nudged-25": [(0, 2)], "loop-25": [(3, 2)], "program-25": [(0, 2), (1, 2)], "loop-5": [(0, 1)]}
+    beyond = {"nudged-25": 1, "loop-25": 3, "program-25": 4}  # 1 % and three standard errors are 3.98 %
+    changes = {stem: [(run, 2) for run in range(runs)] for stem, runs in beyond.items()} | {"loop-5": [(0, 1)]}
     for stem, places in changes.items():
         other = {name: values.copy() for name, values in one.items()}
         for place in places:
