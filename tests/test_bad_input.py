@@ -31,7 +31,7 @@ def get_config():
         "models": {"dnn": {"family": "dnn", "input": "table", "head": "classify", "hidden": (4,)}},
         "train": {
             "seeds": 1, "epochs": 3, "batch_size": 16, "patience": 15, "clip": 1.0, "warmup": 0.1,
-            "class_weight": False, "precision": "float32", "parallel": "jit", "chunk": 0,
+            "class_weight": False, "precision": "float32", "parallel": "jit", "chunk": 2,
             "checkpoint_every": 1, "profile": False,
         },
         "grid": {"learning_rate": (1e-3,), "weight_decay": (1e-2,)},

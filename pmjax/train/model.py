@@ -157,16 +157,30 @@ def _train_chunks(
     schedule = Schedule(plan.epochs, plan.batch_size, plan.patience, plan.clip, plan.warmup)
     program = Program(problem, schedule, way, size)
 
+    failures: list[Exception] = []
+
+    def stop() -> int:
+        # A chunk stops when the one beside it fails, its state saved, lest the failure be told hours later.
+        return hooks.stop() or len(failures)
+
     def train(label: str) -> Trained:
-        if stop := parallel.agreed(hooks.stop()):
-            raise loop.StoppedError(stop)
-        chunk = chunks[label]
-        part = frames(chunk, loop.train_chunk(program, chunk, folder / label, plan.checkpoint_every, hooks))
-        _write_part(folder, label, part)
+        try:
+            if number := parallel.agreed(stop()):
+                raise loop.StoppedError(number)
+            own = hooks._replace(stop=stop)
+            result = loop.train_chunk(program, chunks[label], folder / label, plan.checkpoint_every, own)
+            part = frames(chunks[label], result)
+            _write_part(folder, label, part)
+        except Exception as error:
+            failures.append(error)
+            raise
         return part
 
     with ThreadPoolExecutor(chunks_at_once(way)) as pool:
-        return dict(zip(chunks, pool.map(train, chunks), strict=True))
+        try:
+            return dict(zip(chunks, pool.map(train, chunks), strict=True))
+        except Exception:
+            raise failures[0] from None
 
 
 def pose(

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmjax.cohort import Classify, Cohort, Modality, Source, Survive
+from pmjax.errors import UserError
 from pmjax.models import FAMILIES
 from pmjax.prepare import batches, transforms
 from pmjax.prepare.preparation import Preparation
@@ -242,3 +243,19 @@ def test_a_cpu_takes_the_fewest_rounds_of_chunks_side_by_side(runs):
     assert size <= LARGEST_CHUNK_ON_CPU
     rounds = math.ceil(math.ceil(runs / size) / CHUNKS_AT_ONCE_ON_CPU)
     assert rounds == math.ceil(runs / (LARGEST_CHUNK_ON_CPU * CHUNKS_AT_ONCE_ON_CPU))
+
+
+def test_a_chunk_stops_when_the_one_beside_it_fails(tmp_path):
+    problem, specs, reached = make_problem("dnn", "classify"), run_specs()[:2], [0]
+    plan = Plan(1, 5000, 16, 9999, 1.0, 0.1, False, "float32", "jit", 0, 9999)
+
+    def log(runs, epoch, _):
+        if runs == specs[1:]:
+            raise UserError("the disk is full")
+        reached[0] = epoch
+
+    chunks = {"dnn-0-0": specs[:1], "dnn-0-1": specs[1:]}
+    with pytest.raises(UserError, match="the disk is full"):
+        model._train_chunks(problem, chunks, 1, plan, pytest.fail, tmp_path, Hooks(lambda: 0, log))
+    assert reached[0] < 5000
+    assert [path.name for path in (tmp_path / "dnn-0-0").iterdir()] == [str(reached[0])], "its state is saved"
