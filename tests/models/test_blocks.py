@@ -26,12 +26,30 @@ def convolve_by_loops(inputs, kernel):
     return out
 
 
+@pytest.mark.parametrize("channels", [1, 3, 9])
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 4])
 @pytest.mark.parametrize("spatial", [(7,), (5, 6)])
-def test_convolve_is_equation_1(spatial, kernel_size):
-    inputs, kernel = normal(2, *spatial, 3), normal(*(kernel_size,) * len(spatial), 3, 4)
-    ours = blocks.convolve(jnp.float32(inputs), jnp.float32(kernel))
-    np.testing.assert_allclose(ours, convolve_by_loops(inputs, kernel), rtol=1e-5, atol=1e-5)
+def test_convolve_is_equation_1(spatial, kernel_size, channels):
+    """For answers, and where a gradient will be asked for: two formulations; 17 features are the library's least."""
+    inputs, kernel = normal(2, *spatial, channels), normal(*(kernel_size,) * len(spatial), channels, 17)
+    expected = convolve_by_loops(inputs, kernel)
+    arrays = jnp.float32(inputs), jnp.float32(kernel)
+    for ours in (jax.jit(blocks.convolve)(*arrays), jax.vjp(blocks.convolve, *arrays)[0]):
+        assert np.abs(ours - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(("spatial", "masked"), [((40,), False), ((40,), True), ((12, 10), False)])
+def test_convolutions_fused_into_one_pass_are_equations_1_and_pool(spatial, masked, key):
+    """XLA hands convolution, bias, ReLU, mask and pool to its library at once where no gradient is asked for."""
+    inputs, module = normal(64, *spatial, 8), blocks.Convolutions((17,), 3, 2)
+    mask = np.random.default_rng(0).random((64, *spatial)) < 0.7 if masked else None
+    kernel, bias = normal(*(3,) * len(spatial), 8, 17), normal(17)
+    params = {"params": {"Convolution_0": {"kernel": jnp.float32(kernel), "bias": jnp.float32(bias)}}}
+    ours, _ = jax.jit(module.apply)(params, jnp.float32(inputs), mask)
+    real = np.ones((64, *spatial, 1)) if mask is None else mask[..., None]
+    full = np.maximum(convolve_by_loops(inputs * real, kernel) + bias, 0) * real
+    expected = full.reshape(64, *(n for s in spatial for n in (s // 2, 2)), 17).max(axis=(2, 4)[: len(spatial)])
+    assert np.abs(ours - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
 def test_convolution_is_relu_of_convolution_plus_bias(key):
@@ -148,12 +166,13 @@ def test_gradients_of_convolve_are_those_of_equation_1(convolve, spatial, kernel
         assert np.abs(ours - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("runs", [1, 5])
 @pytest.mark.parametrize("mapped", [(0, 0), (0, None), (None, 0)])
 @pytest.mark.parametrize("spatial", [(7,), (5, 6)])
-def test_convolve_and_its_gradients_under_vmap_are_those_of_each_run(spatial, mapped):
+def test_convolve_and_its_gradients_under_vmap_are_those_of_each_run(spatial, mapped, runs):
     """Under `vmap` another formulation is taken, whichever of inputs and kernel differs between runs."""
     shapes = (2, *spatial, 3), (*(3,) * len(spatial), 3, 4)
-    arrays = [jnp.float32(normal(*((5, *s) if m == 0 else s))) for s, m in zip(shapes, mapped, strict=True)]
+    arrays = [jnp.float32(normal(*((runs, *s) if m == 0 else s))) for s, m in zip(shapes, mapped, strict=True)]
     cotangent = jnp.float32(normal(2, *spatial, 4, seed=1))
 
     def value_and_gradients(inputs, kernel):
@@ -161,9 +180,10 @@ def test_convolve_and_its_gradients_under_vmap_are_those_of_each_run(spatial, ma
         return outputs, *back(cotangent)
 
     many = jax.jit(jax.vmap(value_and_gradients, mapped))(*arrays)
-    for r in range(5):
+    answers = jax.jit(jax.vmap(blocks.convolve, mapped))(*arrays)
+    for r in range(runs):
         one = value_and_gradients(*(a[r] if m == 0 else a for a, m in zip(arrays, mapped, strict=True)))
-        for ours, expected in zip(many, one, strict=True):
+        for ours, expected in zip((*many, answers), (*one, one[0]), strict=True):
             np.testing.assert_allclose(ours[r], expected, rtol=1e-5, atol=1e-5)
 
 
