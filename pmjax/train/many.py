@@ -1,5 +1,6 @@
 """Many runs at once: folds × seeds × settings of one architecture as one compiled program over a runs axis."""
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -85,6 +86,7 @@ class Program:
         images = any(i.values.ndim == 4 for i in problem.inputs.arrays.values())
         self.epoch = self.place.compile_epoch(partial(make_epoch, self._recipe), alone=images or self.size == 1)
         self._init = self.place.compile(jax.vmap(self._init_one, (0, None)), once=True)
+        self._one_init = threading.Lock()
         self._outputs = self.place.compile(jax.vmap(forward, (0, 0, None, None)))
         self.data = self.place.everywhere(Data(as_float32(problem.inputs.arrays), problem.head.target))
 
@@ -121,8 +123,13 @@ class Program:
         return self.place.runs(run)
 
     def init(self, runs: Run) -> state.State:
-        """Initial state of the runs."""
-        return self._init(runs, as_float32(take(self.problem.inputs.arrays, slice(0, 1))))
+        """Initial state of the runs; one call at a time.
+
+        On a CPU LAPACK's QR, behind the RNN's orthogonal weights, waits on XLA's threads for threads of the same pool:
+        two at once, on two cores, waited for each other for ever.
+        """
+        with self._one_init:
+            return jax.block_until_ready(self._init(runs, as_float32(take(self.problem.inputs.arrays, slice(0, 1)))))
 
     def train_table(self, specs: list[RunSpec], epoch: int) -> Table:
         """Every training row of each run once, in an order of that run and epoch."""

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+import threading
 
 import jax
 import jax.numpy as jnp
@@ -259,3 +260,20 @@ def test_a_chunk_stops_when_the_one_beside_it_fails(tmp_path):
         model._train_chunks(problem, chunks, 1, plan, pytest.fail, tmp_path, Hooks(lambda: 0, log))
     assert reached[0] < 5000
     assert [path.name for path in (tmp_path / "dnn-0-0").iterdir()] == [str(reached[0])], "its state is saved"
+
+
+def test_chunks_that_start_at_once_do_not_wait_for_each_other():
+    """Two initialisations of an RNN at once took all of XLA's threads, and each waited for more."""
+    program, specs = Program(make_problem("rnn", "classify"), SCHEDULE, "jit", 12), run_specs()
+    runs = program.runs(specs)
+
+    def start():
+        for _ in range(50):
+            program.init(runs)
+
+    threads = [threading.Thread(target=start, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=100)
+    assert not any(thread.is_alive() for thread in threads)
