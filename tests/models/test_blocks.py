@@ -1,5 +1,6 @@
 """Equations 1 to 3 against NumPy in float64; no look-ahead and no effect of padding, proved by gradient."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmjax.models import FAMILIES, blocks, build
+from pmjax.models.blocks import convolution
 
 
 def normal(*shape, seed=0):
@@ -156,7 +158,7 @@ def gradients_by_loops(inputs, kernel, outputs):
 
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 4])
 @pytest.mark.parametrize("spatial", [(7,), (5, 6)])
-@pytest.mark.parametrize("convolve", [blocks.convolve, blocks._by_xla])
+@pytest.mark.parametrize("convolve", [blocks.convolve, convolution._by_xla])
 def test_gradients_of_convolve_are_those_of_equation_1(convolve, spatial, kernel_size):
     """Of the CPU's formulation, and of the one that accelerators take."""
     inputs, kernel = normal(2, *spatial, 3), normal(*(kernel_size,) * len(spatial), 3, 4)
@@ -210,3 +212,11 @@ def test_gradients_of_tanh_rnn_are_those_of_the_equation_in_float64(masked):
         expected = jax.grad(by_steps, (0, 1, 2, 3))(x, w, u, b)
     for found, gradient in zip(jax.grad(ours, (0, 1, 2, 3))(*map(jnp.float32, (x, w, u, b))), expected, strict=True):
         assert np.abs(found - np.asarray(gradient)).max() <= 1e-5 * np.abs(gradient).max()
+
+
+@pytest.mark.parametrize("size", [1, 3, 64, 200])
+def test_orthogonal_weights_are_those_of_a_qr(size, key):
+    """Gram–Schmidt with a positive diagonal of R is unique, so that flax's initialiser, by LAPACK, draws the same."""
+    ours = np.float64(blocks.orthogonal(key, (size, size)))
+    assert np.abs(ours.T @ ours - np.eye(size)).max() <= 1e-5
+    np.testing.assert_allclose(ours, nn.initializers.orthogonal()(key, (size, size)), atol=2e-5)

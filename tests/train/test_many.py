@@ -269,7 +269,7 @@ def test_chunks_that_start_at_once_do_not_wait_for_each_other():
 
     def start():
         for _ in range(50):
-            program.init(runs)
+            jax.block_until_ready(program.init(runs))
 
     threads = [threading.Thread(target=start, daemon=True) for _ in range(2)]
     for thread in threads:

@@ -1,10 +1,9 @@
-"""The building blocks: convolution (paper, equation 1), max-pool and the tanh RNN (equation 2), as pure functions
-and as the flax modules that hold their parameters. All of them work under `vmap` over runs."""
+"""Convolution (paper, equation 1) and max-pool: pure functions, in the formulation that is fast on the backend, and
+the flax modules that hold their parameters."""
 
 import math
 from collections.abc import Callable, Sequence
 from itertools import product
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -12,7 +11,7 @@ import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
-Dtype = Any  # what JAX calls DTypeLike; its name and its types differ between versions
+from pmjax.models.blocks.dense import Dtype, mask_steps
 
 
 def convolve(inputs: Float[Array, "B *S C"], kernel: Float[Array, "*K C F"]) -> Float[Array, "B *S F"]:
@@ -156,89 +155,12 @@ def max_pool(inputs: Float[Array, "B *S C"], window: int) -> Float[Array, "B *P 
     return blocks.max(axis=tuple(range(2, 2 + 2 * len(spatial), 2)))
 
 
-def mask_steps(inputs: Float[Array, "B *S C"], mask: Bool[Array, "B T"] | None) -> Float[Array, "B *S C"]:
-    """Sets steps that are padding to zero."""
-    return inputs if mask is None else jnp.where(mask[..., None], inputs, 0)
-
-
 def pool_mask(mask: Bool[Array, "B T"] | None, window: int) -> Bool[Array, "B P"] | None:
     """The mask of a pooled series: a window is real where any of its steps is."""
     if mask is None or window == 1:
         return mask
     padded = jnp.pad(mask, ((0, 0), (0, -mask.shape[1] % window)))
     return padded.reshape(mask.shape[0], -1, window).any(axis=-1)
-
-
-@jax.custom_vjp
-def tanh_rnn(
-    inputs: Float[Array, "B T F"],
-    mask: Bool[Array, "B T"] | None,
-    w: Float[Array, "F D"],
-    u: Float[Array, "D D"],
-    b: Float[Array, " D"],
-) -> tuple[Float[Array, "B T D"], Float[Array, "B D"]]:
-    """h_t = tanh(W x_t + U h_{t-1} + b), h_0 = 0 (paper, equation 2), by `lax.scan`.
-
-    At a masked step h is carried on unchanged, so padding before, between or after visits has no effect.
-
-    Returns:
-        One output a step, and the state after the last real step.
-    """
-    outputs_and_last, _ = _tanh_rnn_forward(inputs, mask, w, u, b)
-    return outputs_and_last
-
-
-def _states(
-    inputs: Array, mask: Array | None, w: Array, u: Array, b: Array
-) -> tuple[Float[Array, "B D"], Float[Array, "T B D"]]:
-    """The state after the last step, and the state before each; W x_t + b of all steps is one product."""
-
-    def step(h: Array, x_and_real: tuple[Array, Array | None]) -> tuple[Array, Array]:
-        x, real = x_and_real
-        new = jnp.tanh(x + h @ u)
-        return (new if real is None else jnp.where(real[:, None], new, h)), h
-
-    xs = inputs.swapaxes(0, 1) @ w + b[None, None]
-    start = jnp.zeros((inputs.shape[0], u.shape[0]), inputs.dtype)
-    return jax.lax.scan(step, start, (xs, None if mask is None else mask.T))
-
-
-def _tanh_rnn_forward(
-    inputs: Array, mask: Array | None, w: Array, u: Array, b: Array
-) -> tuple[tuple[Array, Array], tuple[Array | None, ...]]:
-    last, before = _states(inputs, mask, w, u, b)
-    outputs = jnp.concatenate([before[1:], last[None]]).swapaxes(0, 1)
-    return (outputs, last), (inputs, mask, w, u, last, before)
-
-
-def _tanh_rnn_backward(saved: Any, gradients: tuple[Array, Array]) -> tuple[Array | None, ...]:
-    """Runs back through the states for da alone, a = W x + U h + b; W, U, b and x are one large product each.
-
-    Only states are kept: 1 − h² is the derivative of tanh. States *before* each step pair with da as they lie, where
-    those after would be shifted, and so copied. 1.5 × faster than `jax.grad` of the scan (benchmarks/LOG.md).
-    """
-    inputs, mask, w, u, last, before = saved
-    of_outputs, of_last = gradients
-
-    def step(carry: tuple[Array, Array], x: tuple[Array, Array, Array | None]) -> tuple[tuple[Array, Array], Array]:
-        dh, h = carry
-        previous, of_output, real = x
-        dh = dh + of_output
-        da = dh * (1 - h * h)
-        if real is None:
-            return (da @ u.T, previous), da
-        da = jnp.where(real[:, None], da, 0)
-        return (da @ u.T + jnp.where(real[:, None], 0, dh), previous), da
-
-    steps = (before, of_outputs.swapaxes(0, 1), None if mask is None else mask.T)
-    _, da = jax.lax.scan(step, (of_last, last), steps, reverse=True)
-    xs = inputs.swapaxes(0, 1)
-    flat = da.reshape(-1, u.shape[0])
-    of_w, of_u = (x.reshape(-1, x.shape[-1]).T @ flat for x in (xs, before))
-    return (da @ w.T).swapaxes(0, 1), None, of_w, of_u, da.sum(axis=(0, 1))
-
-
-tanh_rnn.defvjp(_tanh_rnn_forward, _tanh_rnn_backward)
 
 
 class Convolution(nn.Module):
@@ -257,24 +179,6 @@ class Convolution(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype)
         outputs = convolve(inputs.astype(self.dtype), kernel)
         return nn.relu(outputs + jnp.expand_dims(bias, range(outputs.ndim - 1)))
-
-
-class TanhRNN(nn.Module):
-    """The tanh RNN of equation 2. (B, T, F) → (B, T, hidden) and (B, hidden)."""
-
-    hidden: int
-    dtype: Dtype = jnp.float32
-
-    @nn.compact
-    def __call__(
-        self, inputs: Float[Array, "B T F"], mask: Bool[Array, "B T"] | None = None
-    ) -> tuple[Float[Array, "B T D"], Float[Array, "B D"]]:
-        """Returns the output of every step and the pooled one."""
-        w = self.param("w", nn.initializers.lecun_normal(), (inputs.shape[-1], self.hidden))
-        u = self.param("u", nn.initializers.orthogonal(), (self.hidden, self.hidden))
-        b = self.param("b", nn.initializers.zeros, (self.hidden,))
-        w, u, b = (p.astype(self.dtype) for p in (w, u, b))
-        return tanh_rnn(inputs.astype(self.dtype), mask, w, u, b)
 
 
 class Convolutions(nn.Module):
@@ -300,20 +204,3 @@ class Convolutions(nn.Module):
                 x = x * mask[..., None].astype(x.dtype)  # a product, where `mask_steps` chooses: XLA's library fuses it
             x, mask = max_pool(x, self.pool), pool_mask(mask, self.pool)
         return x, mask
-
-
-class Layers(nn.Module):
-    """Dense → ReLU → dropout, once per width. (B, F) → (B, widths[-1])."""
-
-    widths: tuple[int, ...]
-    dropout: float = 0.0
-    dtype: Dtype = jnp.float32
-
-    @nn.compact
-    def __call__(self, inputs: Float[Array, "B F"], *, train: bool = False) -> Float[Array, "B D"]:
-        """Applies the layers; dropout draws from the `dropout` key while `train`."""
-        x = inputs.astype(self.dtype)
-        for width in self.widths:
-            x = nn.relu(nn.Dense(width, dtype=self.dtype)(x))
-            x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        return x
