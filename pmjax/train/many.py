@@ -1,6 +1,5 @@
 """Many runs at once: folds × seeds × settings of one architecture as one compiled program over a runs axis."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -81,13 +80,11 @@ class Program:
         self.block = int(np.clip(_NUMBERS_AT_ONCE // (problem.inputs.size * self.size), 32, 1024))
         self.validation_shape = batches.table_shape(problem.validation.sum(axis=1), self.block, multiple)
         self._recipe = self._make_recipe()
-        forward = make_forward(self._recipe)
         # Measured on 2 cores: images 1.5 × faster one run after the other, all else as fast or faster side by side.
         images = any(i.values.ndim == 4 for i in problem.inputs.arrays.values())
         self.epoch = self.place.compile_epoch(partial(make_epoch, self._recipe), alone=images or self.size == 1)
         self._init = self.place.compile(jax.vmap(self._init_one, (0, None)), once=True)
-        self._one_init = threading.Lock()
-        self._outputs = self.place.compile(jax.vmap(forward, (0, 0, None, None)))
+        self._outputs = self.place.compile_outputs(make_forward(self._recipe))
         self.data = self.place.everywhere(Data(as_float32(problem.inputs.arrays), problem.head.target))
 
     def _make_recipe(self) -> Recipe:
@@ -123,13 +120,8 @@ class Program:
         return self.place.runs(run)
 
     def init(self, runs: Run) -> state.State:
-        """Initial state of the runs; one call at a time.
-
-        On a CPU LAPACK's QR, behind the RNN's orthogonal weights, waits on XLA's threads for threads of the same pool:
-        two at once, on two cores, waited for each other for ever.
-        """
-        with self._one_init:
-            return jax.block_until_ready(self._init(runs, as_float32(take(self.problem.inputs.arrays, slice(0, 1)))))
+        """Initial state of the runs."""
+        return self._init(runs, as_float32(take(self.problem.inputs.arrays, slice(0, 1))))
 
     def train_table(self, specs: list[RunSpec], epoch: int) -> Table:
         """Every training row of each run once, in an order of that run and epoch."""
