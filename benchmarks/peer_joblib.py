@@ -1,14 +1,13 @@
 """The runs of a study by PyTorch, after one another and by joblib: `python -m benchmarks.peer_joblib WAY FOLDER`.
 
-Reads `handed.pkl`, what `benchmarks.study` hands over, and leaves WAY.npz and WAY.json beside it. Knows neither JAX
-nor pmjax: its peak of memory is PyTorch's own.
+Reads what `benchmarks.study` hands over, in FOLDER/handed, and leaves WAY.npz and WAY.json in FOLDER. Knows neither
+JAX nor pmjax: its peak of memory is PyTorch's own.
 """
 
 import argparse
 import copy
 import json
 import os
-import pickle
 import time
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -30,14 +29,21 @@ WAYS = ("choose", "torch", "joblib")
 @cache
 def handed(folder: Path) -> Mapping[str, Any]:
     """What is to be trained, read once a process."""
-    with (folder / "handed.pkl").open("rb") as file:
-        return pickle.load(file)
+    study = json.loads((folder / "handed" / "study.json").read_text())
+    with np.load(folder / "handed" / "arrays.npz") as arrays:
+        for name in arrays.files:
+            *path, last = name.split("/")
+            place = study
+            for part in path:
+                place = place.setdefault(part, {})
+            place[last] = arrays[name]
+    return study
 
 
 def train_run(folder: Path, number: int, variant: Variant) -> dict[str, Any]:
     """Trains one run: validation loss of each epoch, and the positive class's probability by the best one."""
     study = handed(folder)
-    run = study["runs"][number]
+    run = study["runs"][number] | study["arrays"][str(number)]
     train, validation = (torch.from_numpy(run[name].astype(np.int64)).to(DEVICE) for name in ("train", "validation"))
     training = _training(study, run, variant)
     losses, best = [], None
@@ -57,7 +63,7 @@ def train_run(folder: Path, number: int, variant: Variant) -> dict[str, Any]:
 
 
 def _training(study: Mapping[str, Any], run: Mapping[str, Any], variant: Variant) -> Training:
-    values = study["values"][run["split"]]
+    values = study["values"][str(run["split"])]
     network = peer_torch.build(study["family"], values.shape[1:], study["outputs"], study["keywords"], run["params"])
     return Training(
         network.to(DEVICE),
@@ -130,7 +136,7 @@ def main() -> None:
     }
     (asked.folder / f"{asked.way}.json").write_text(json.dumps(record))
     found = {name: np.stack([result[name] for result in results]) for name in ("loss", "probability")}
-    np.savez(asked.folder / f"{asked.way}.npz", run=handed(asked.folder)["names"], **found)
+    np.savez(asked.folder / f"{asked.way}.npz", run=[run["name"] for run in handed(asked.folder)["runs"]], **found)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Leaves WAY-COUNT.npz and WAY-COUNT.json in FOLDER. Compiled programs are kept in
 import argparse
 import itertools
 import json
-import pickle
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -184,38 +183,40 @@ class Ours:
         family, _, keywords = split_spec(self.study.model)
         (source, arrays), *_ = problem.inputs.arrays.items()
         fitted = [{k: v[s] for k, v in problem.inputs.fitted[source].items()} for s in range(FOLDS)]
+        values = [np.asarray(transforms.apply(own, arrays.values), np.float32) for own in fitted]
         params = [
             jax.tree.map(lambda x, r=r: np.asarray(x[r]), chunk)
             for i in range(0, len(self.specs), program.size)
             for chunk in [program.init(program.runs(program.pad(self.specs[i : i + program.size]))).params]
             for r in range(min(program.size, len(self.specs) - i))
         ]
-        handed = {
+        settings = {
             "family": family,
             "keywords": keywords,
             "outputs": problem.head.outputs,
-            "values": [np.asarray(transforms.apply(own, arrays.values), np.float32) for own in fitted],
-            "labels": problem.head.target["label"],
             "steps": program.train_shape[0],
             "warmup": WARMUP,
             "clip": CLIP,
-            "names": self.names(),
-            "runs": [self._run(spec, initial) for spec, initial in zip(self.specs, params, strict=True)],
+            "runs": [
+                {"name": name, "split": spec.split, "rate": spec.setting.learning_rate, "decay": DECAY}
+                for name, spec in zip(self.names(), self.specs, strict=True)
+            ],
         }
-        (folder / "handed.pkl").write_bytes(pickle.dumps(handed))
+        handed = folder / "handed"
+        handed.mkdir()
+        (handed / "study.json").write_text(json.dumps(settings))
+        runs = {str(r): self._run(spec, own) for r, (spec, own) in enumerate(zip(self.specs, params, strict=True))}
+        tree = {"values": dict(enumerate(values)), "labels": problem.head.target["label"], "arrays": runs}
+        leaves, _ = jax.tree.flatten_with_path(tree)
+        names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]
+        np.savez(handed / "arrays.npz", **dict(zip(names, (leaf for _, leaf in leaves), strict=True)))
 
     def _run(self, spec: RunSpec, params: Any) -> dict[str, Any]:
         problem = self.problems[0]
         rows = np.flatnonzero(problem.train[spec.split])
         orders = [batches.shuffled(rows, problem.seed, spec.seed, spec.split, e) for e in range(self.plan.epochs)]
-        return {
-            "split": spec.split,
-            "rate": spec.setting.learning_rate,
-            "decay": spec.setting.weight_decay,
-            "params": params,
-            "train": np.stack(orders),
-            "validation": np.flatnonzero(problem.validation[spec.split]),
-        }
+        validation = np.flatnonzero(problem.validation[spec.split])
+        return {"params": params, "train": np.stack(orders), "validation": validation}
 
 
 def _name(setting: str, fold: int, seed: int) -> str:
