@@ -28,7 +28,7 @@ def convolve_by_loops(inputs, kernel):
     return out
 
 
-@pytest.mark.parametrize("channels", [1, 3, 9])
+@pytest.mark.parametrize("channels", [1, 3, 9, 16])
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 4])
 @pytest.mark.parametrize("spatial", [(7,), (5, 6)])
 def test_convolve_is_equation_1(spatial, kernel_size, channels):
@@ -158,10 +158,11 @@ def gradients_by_loops(inputs, kernel, outputs):
 
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 4])
 @pytest.mark.parametrize("spatial", [(7,), (5, 6)])
+@pytest.mark.parametrize("channels", [3, 16])
 @pytest.mark.parametrize("convolve", [blocks.convolve, convolution._by_xla])
-def test_gradients_of_convolve_are_those_of_equation_1(convolve, spatial, kernel_size):
+def test_gradients_of_convolve_are_those_of_equation_1(convolve, channels, spatial, kernel_size):
     """Of the CPU's formulation, and of the one that accelerators take."""
-    inputs, kernel = normal(2, *spatial, 3), normal(*(kernel_size,) * len(spatial), 3, 4)
+    inputs, kernel = normal(2, *spatial, channels), normal(*(kernel_size,) * len(spatial), channels, 4)
     outputs = normal(2, *spatial, 4, seed=1)
     _, back = jax.vjp(convolve, jnp.float32(inputs), jnp.float32(kernel))
     for ours, expected in zip(back(jnp.float32(outputs)), gradients_by_loops(inputs, kernel, outputs), strict=True):
@@ -170,10 +171,11 @@ def test_gradients_of_convolve_are_those_of_equation_1(convolve, spatial, kernel
 
 @pytest.mark.parametrize("runs", [1, 5])
 @pytest.mark.parametrize("mapped", [(0, 0), (0, None), (None, 0)])
+@pytest.mark.parametrize("channels", [3, 16])
 @pytest.mark.parametrize("spatial", [(7,), (5, 6)])
-def test_convolve_and_its_gradients_under_vmap_are_those_of_each_run(spatial, mapped, runs):
+def test_convolve_and_its_gradients_under_vmap_are_those_of_each_run(spatial, channels, mapped, runs):
     """Under `vmap` another formulation is taken, whichever of inputs and kernel differs between runs."""
-    shapes = (2, *spatial, 3), (*(3,) * len(spatial), 3, 4)
+    shapes = (2, *spatial, channels), (*(3,) * len(spatial), channels, 4)
     arrays = [jnp.float32(normal(*((runs, *s) if m == 0 else s))) for s, m in zip(shapes, mapped, strict=True)]
     cotangent = jnp.float32(normal(2, *spatial, 4, seed=1))
 
