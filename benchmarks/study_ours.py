@@ -89,7 +89,7 @@ _MLP = {"family": "dnn", "input": "table", "head": "classify", "hidden": (64, 64
 _CNN = {"family": "cnn", "input": "sequence", "head": "classify", "features": (32,), "kernel_size": 9, "pool": 4}
 STUDIES = {
     "mlp": Study("mlp", lambda: data.load("wisconsin"), _MLP, 25, (5, 100, 400, 1000), 25, 100),
-    "cnn": Study("cnn", dna, _CNN, 10, (5, 100), 25, 100),
+    "cnn": Study("cnn", dna, _CNN, 10, (5, 25, 100), 25, 25),
 }
 
 Found = dict[str, np.ndarray]
