@@ -1,6 +1,5 @@
 """The tanh RNN (paper, equation 2) by `lax.scan` with a gradient of its own, and the module that holds its weights."""
 
-from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -33,33 +32,19 @@ def tanh_rnn(
 def _states(
     inputs: Array, mask: Array | None, w: Array, u: Array, b: Array
 ) -> tuple[Float[Array, "B D"], Float[Array, "T B D"]]:
-    """The state after the last step, and the state before each."""
-    xs, advance = (_joined if jax.default_backend() == "cpu" else _hoisted)(inputs, w, u, b)
+    """The state after the last step, and the state before each; W x_t + b of all steps is one product.
+
+    It stays in the order of the inputs, (B, T, D), and a step takes its own: turned into (T, B, D) first, 256 answers
+    of `rnn` in benchmarks took 16.9 ms and take 15.7, a step of `rnn-small` 1.70 and 1.63.
+    """
+    xs = inputs @ w + b[None, None]
 
     def step(h: Array, t: Array) -> tuple[Array, Array]:
-        new = advance(jax.lax.dynamic_index_in_dim(xs, t, 1, keepdims=False), h)
+        new = jnp.tanh(jax.lax.dynamic_index_in_dim(xs, t, 1, keepdims=False) + h @ u)
         return (new if mask is None else jnp.where(jax.lax.dynamic_index_in_dim(mask, t, 1), new, h)), h
 
     start = jnp.zeros((inputs.shape[0], u.shape[0]), inputs.dtype)
     return jax.lax.scan(step, start, jnp.arange(inputs.shape[1]))
-
-
-Advance = Callable[[Array, Array], Array]
-
-
-def _joined(inputs: Array, w: Array, u: Array, b: Array) -> tuple[Array, Advance]:
-    """For a CPU: W x + U h as one product a step, whose operands stay in the cache.
-
-    W x of all steps goes through memory: 256 answers of `rnn-small` in benchmarks took 2.3 ms and take 1.8, of
-    `rnn-large` 80 and 73, and its training 856 and 765 MiB.
-    """
-    weights = jnp.concatenate([w, u])
-    return inputs, lambda x, h: jnp.tanh(jnp.concatenate([x, h], axis=-1) @ weights + b[None])
-
-
-def _hoisted(inputs: Array, w: Array, u: Array, b: Array) -> tuple[Array, Advance]:
-    """For an accelerator: W x + b of all steps at once, so that as little as can be waits for the step before."""
-    return inputs @ w + b[None, None], lambda x, h: jnp.tanh(x + h @ u)
 
 
 def _tanh_rnn_forward(
