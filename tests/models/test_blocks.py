@@ -172,7 +172,7 @@ def test_gradients_of_convolve_are_those_of_equation_1(convolve, channels, spati
 @pytest.mark.parametrize("runs", [1, 5])
 @pytest.mark.parametrize("mapped", [(0, 0), (0, None), (None, 0)])
 @pytest.mark.parametrize("channels", [3, 16])
-@pytest.mark.parametrize("spatial", [(7,), (5, 6)])
+@pytest.mark.parametrize("spatial", [(7,), (5, 6), (2,), (1, 2)])
 def test_convolve_and_its_gradients_under_vmap_are_those_of_each_run(spatial, channels, mapped, runs):
     """Under `vmap` another formulation is taken, whichever of inputs and kernel differs between runs."""
     shapes = (2, *spatial, channels), (*(3,) * len(spatial), channels, 4)
