@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from pmjax.models import FAMILIES, blocks, build
 from pmjax.models.blocks import convolution
@@ -79,6 +80,19 @@ def test_gradient_of_a_pool_sums_to_one_per_window_with_ties():
     inputs = jnp.array([[1.0, 1, 0, 2, 2, 2, -1, -1]]).reshape(1, 8, 1)
     grads = jax.grad(lambda x: blocks.max_pool(x, 2).sum())(inputs)
     np.testing.assert_allclose(grads.reshape(4, 2).sum(axis=1), 1)
+
+
+@given(values=arrays(np.float32, (2, 2, 7, 3), elements=st.integers(0, 2)), window=st.integers(2, 4))
+def test_gradient_of_a_pool_of_many_runs_is_shared_evenly_where_steps_tie(values, window):
+    """The last window is partial; `vmap` over runs as a study has it."""
+    of_windows = normal(2, 2, -(-7 // window), 3)
+    expected = np.zeros(values.shape)
+    for i, start in enumerate(range(0, 7, window)):
+        steps = values[:, :, start : start + window]
+        largest = steps == steps.max(axis=2, keepdims=True)
+        expected[:, :, start : start + window] = largest / largest.sum(axis=2, keepdims=True) * of_windows[:, :, [i]]
+    _, backward = jax.vjp(jax.vmap(lambda x: blocks.max_pool(x, window)), jnp.float32(values))
+    np.testing.assert_allclose(backward(jnp.float32(of_windows))[0], expected, rtol=1e-5, atol=1e-7)
 
 
 def test_tanh_rnn_is_equation_2():
