@@ -60,9 +60,21 @@ def _arguments(ours: Ours, table: object) -> tuple[object, ...]:
 
 
 def _sources(module: str) -> dict[str, str]:
-    """What in the program each operation came from: the tail of the name that JAX gave it."""
-    found = re.findall(r"%([\w.-]+) = .*?op_name=\"([^\"]+)\"", module)
-    return {name: "/".join(source.split("/")[-4:]) for name, source in found}
+    """What in the program each operation came from: the tail of the name that JAX gave it.
+
+    A fusion bears the name of its last operation; where it holds a product or a convolution, that has the time.
+    """
+    sources, products, computation = {}, {}, ""
+    for line in module.splitlines():
+        computation = opened[1] if (opened := re.match(r"(?:ENTRY )?%([\w.-]+) \(.*\{$", line)) else computation
+        if not (named := re.match(r"\s+(?:ROOT )?%([\w.-]+) = (.*op_name=\"([^\"]+)\".*)", line)):
+            continue
+        operation, text, source = named.groups()
+        if re.search(r" (?:convolution|dot)\(", text):
+            products[computation] = source
+        called = re.search(r"calls=%([\w.-]+)", text)
+        sources[operation] = products.get(called[1], source) if called else source
+    return {operation: "/".join(source.split("/")[-4:]) for operation, source in sources.items()}
 
 
 if __name__ == "__main__":

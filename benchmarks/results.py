@@ -54,13 +54,17 @@ def parser(module: str, description: str | None) -> argparse.ArgumentParser:
 
 def write(name: str, tables: Sequence[Table], data: Any, out: Path = FOLDER) -> Path:
     """Writes NAME.json and NAME.md below `out`, prints the tables, and returns the path of the JSON."""
-    folder = out / device()
+    return leave(out / device(), name, tables, {"machine": machine(), "data": data})
+
+
+def leave(folder: Path, name: str, tables: Sequence[Table], record: Any) -> Path:
+    """Writes them into `folder`, whatever machine this is."""
     folder.mkdir(parents=True, exist_ok=True)
     page = "\n".join(table.markdown() for table in tables)
     sys.stdout.write(page)
     (folder / f"{name}.md").write_text(page)
     path = folder / f"{name}.json"
-    path.write_text(json.dumps({"machine": machine(), "data": data}, indent=1, default=float) + "\n")
+    path.write_text(json.dumps(record, indent=1, default=float) + "\n")
     sys.stdout.write(f"\nresults: {path}\n")
     return path
 

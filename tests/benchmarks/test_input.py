@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import input as benchmark
-from benchmarks import results
+from benchmarks import formats, results
 
 
 def test_readers_and_batches_are_timed_and_written(tmp_path):
@@ -21,7 +21,7 @@ def test_readers_and_batches_are_timed_and_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "write", [benchmark.table, benchmark.fasta, benchmark.sequence_csv, benchmark.npz], ids=lambda w: w.__name__
+    "write", [formats.table, formats.fasta, formats.sequence_csv, formats.npz], ids=lambda w: w.__name__
 )
 def test_a_reader_gives_every_row_that_was_written(tmp_path, write):
     for case in write(tmp_path, 0.01).values():
@@ -29,7 +29,7 @@ def test_a_reader_gives_every_row_that_was_written(tmp_path, write):
         assert case.size == sum(len(file.read_bytes()) for file in case.files)
 
 
-@pytest.mark.parametrize("write", [benchmark.vcf, benchmark.expression], ids=lambda w: w.__name__)
+@pytest.mark.parametrize("write", [formats.vcf, formats.expression], ids=lambda w: w.__name__)
 def test_a_matrix_gives_its_samples_and_features(tmp_path, write):
     (case,) = write(tmp_path, 0.01).values()
     (modality,) = case.read().modalities.values()
@@ -37,7 +37,7 @@ def test_a_matrix_gives_its_samples_and_features(tmp_path, write):
     assert 0 < len(modality.features) <= case.rows
 
 
-@pytest.mark.parametrize("write", [benchmark.fhir, benchmark.omop], ids=lambda w: w.__name__)
+@pytest.mark.parametrize("write", [formats.fhir, formats.omop], ids=lambda w: w.__name__)
 def test_records_give_patients_of_both_outcomes(tmp_path, write):
     (case,) = write(tmp_path, 0.02).values()
     cohort = case.read()
