@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import input as benchmark
 from benchmarks import formats, results
+from benchmarks import input as benchmark
 
 
 def test_readers_and_batches_are_timed_and_written(tmp_path):
