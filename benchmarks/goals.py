@@ -95,10 +95,8 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
 def _of_cases(runs: Sequence[Run]) -> results.Table:
     columns = ["case", "train step", "answer to 1", "answers to 256", "peak memory", "share of the peak"]
     rows = []
-    for family in _FAMILIES:
-        for goals in _case_goals(family):
-            name = goals[0].name.split(":")[0]
-            rows.append([name, *(f"{goal.cell(runs)} {goal.verdict(runs)}".rstrip() for goal in goals)])
+    for case, goals in _case_goals().items():
+        rows.append([case, *(f"{goal.cell(runs)} {goal.verdict(runs)}".rstrip() for goal in goals)])
     notes = [
         "Time and memory: ours / the best of PyTorch's ways, below 1 we take less. Share: FLOP/s of a training step of "
         "those of a large matrix product. The goal stands behind each figure, ✓ where the median keeps to it.",
@@ -117,24 +115,22 @@ def _of_the_rest(runs: Sequence[Run], machine: Mapping[str, Any]) -> results.Tab
 
 
 def _goals() -> list[Goal]:
-    return [goal for family in _FAMILIES for goals in _case_goals(family) for goal in goals] + _other_goals()
+    return [goal for goals in _case_goals().values() for goal in goals] + _other_goals()
 
 
-def _case_goals(family: str) -> list[list[Goal]]:
-    """The goals of a family's three sizes."""
-    steps, one, many = _FAMILIES[family]
-    found = []
-    for size, step in zip(("-small", "", "-large"), steps, strict=True):
-        case, large = family + size, 0.80 if size == "-large" else None
-        found.append(
-            [
+def _case_goals() -> dict[str, list[Goal]]:
+    """The goals of each case, a column of the table each."""
+    found = {}
+    for family, (steps, one, many) in _FAMILIES.items():
+        for size, step in zip(("-small", "", "-large"), steps, strict=True):
+            case, large = family + size, 0.80 if size == "-large" else None
+            found[case] = [
                 Goal(f"{case}: train step", lambda run, c=case: _case(run, c)["train"]["ratio"][0], step),
                 Goal(f"{case}: answer to 1", lambda run, c=case: _case(run, c)["answers"]["1"]["ratio"][0], one),
                 Goal(f"{case}: answers to 256", lambda run, c=case: _case(run, c)["answers"]["256"]["ratio"][0], many),
                 Goal(f"{case}: peak memory", lambda run, c=case: _memory(_case(run, c)), 1.0),
                 Goal(f"{case}: share of the peak", lambda run, c=case: _share(run, c), large, at_least=True),
             ]
-        )
     return found
 
 
@@ -156,10 +152,10 @@ def _other_goals() -> list[Goal]:
     for name, count, family, cold, warm in (("mlp", 400, "DNN", 6, 12), ("cnn", 100, "CNN", 3, None)):
         ours = f"PyTorch / ours, {count} runs of a {family}"
         goals += [
-            Goal(f"{ours}, with all compilation", _faster(name, count, "study", "empty"), cold, True, _times),
-            Goal(f"{ours}, programs kept", _faster(name, count, "study", "kept"), shown=_times),
-            Goal(f"{ours}, warm and bare", _faster(name, count, "program", "again"), warm, True, _times),
-            Goal(f"one run after the other / the runs axis, {family}", _axis(name), 2, True, _times),
+            Goal(f"{ours}, with all compilation", _faster(name, count, "study", "empty"), cold, True, _TIMES),
+            Goal(f"{ours}, programs kept", _faster(name, count, "study", "kept"), shown=_TIMES),
+            Goal(f"{ours}, warm and bare", _faster(name, count, "program", "again"), warm, True, _TIMES),
+            Goal(f"one run after the other / the runs axis, {family}", _axis(name), 2, True, _TIMES),
         ]
     for name, n, most in _SURVIVAL:
         goals.append(
@@ -180,7 +176,7 @@ _SURVIVAL = (
     ("Cox fit", 100_000, 0.5),
 )
 
-_times = "{:.1f} ×".format
+_TIMES = "{:.1f} ×".format
 
 _CACHED = "launch to the first step, programs cached"
 

@@ -15,12 +15,11 @@ import pandas as pd
 
 from benchmarks import measure, results, show, survival_bootstraps
 from benchmarks.survival_bootstraps import BOOTSTRAPS, Bootstrap
-from benchmarks.survival_statistics import STATISTICS, Call, Statistic, simulate
+from benchmarks.survival_statistics import SIZES, STATISTICS, Call, Statistic, simulate
 from pmjax.evaluate.intervals import resamples
 from pmjax.evaluate.pool import Pool, Replicate
 
 TOOLS = ("pmjax", "lifelines", "scikit-survival", "torchsurv")
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
 LIMIT = 6.0
 RESAMPLES = 2_000
 _BY_PEERS = 10

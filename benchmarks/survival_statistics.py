@@ -12,6 +12,7 @@ from pmjax import efron
 from pmjax.evaluate import survival
 from pmjax.train.cox import cox_regression
 
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
 _HORIZONS = 10
 
 
@@ -27,7 +28,7 @@ class Rows:
     horizons: np.ndarray
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=len(SIZES))
 def simulate(n: int, tied: bool, seed: int = 0) -> Rows:
     """Draws `n` patients; time in days."""
     rng = np.random.default_rng(seed)

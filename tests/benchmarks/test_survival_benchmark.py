@@ -14,7 +14,7 @@ from benchmarks import survival
 @pytest.fixture
 def alone(monkeypatch):
     """No peer can be imported, as after a plain install, and few resamples suffice."""
-    for name in ("sksurv", "sksurv.metrics", "sksurv.nonparametric", "sksurv.linear_model", "torchsurv", "torch"):
+    for name in ("sksurv", "sksurv.metrics", "sksurv.nonparametric", "sksurv.linear_model", "torchsurv"):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr(survival, "RESAMPLES", 100)
 
